@@ -131,6 +131,8 @@ export type Topic = string;
 /** New events have their positions in the feed across jobs. */
 export const feedTopic: Topic = 'feed';
 export const anyTopic: Topic = '*';
+/** The kind of a topic is its first word: `job`, `queue` … */
+export const kindOf = (topic: Topic): string => topic.split(':', 1)[0] ?? topic;
 
 export interface Tx extends Queries {
   /** Wakes the listeners of this topic once the change is committed. */
@@ -186,9 +188,9 @@ export interface Store {
   write<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
   /**
    * Calls back with the topics of each commit, by this process or another gateway. Returns a
-   * function that stops it.
+   * function that stops it. `kinds`: the listener needs no topics of other kinds. It may get them.
    */
-  onCommit(listener: (topics: ReadonlySet<Topic>) => void): () => void;
+  onCommit(listener: (topics: ReadonlySet<Topic>) => void, kinds?: readonly string[]): () => void;
   isUniqueViolation(error: unknown): boolean;
   /**
    * Whether the error says that a value is a text that this database cannot store: one that

@@ -1,5 +1,5 @@
-import { anyTopic, type Topic } from '../../store/store.ts';
-import { keyOfTopic } from '../core/change.ts';
+import { anyTopic, kindOf, type Topic } from '../../store/store.ts';
+import { keyOfTopic, topics } from '../core/change.ts';
 import type { Domain } from '../core/domain.ts';
 import { authenticateLease, findKey, isLease, isLive, noteUse, principalOf, secretOf } from './keys.ts';
 import type { Principal } from './principal.ts';
@@ -43,7 +43,7 @@ export class KnownKeys {
 
   constructor(domain: Domain) {
     this.#domain = domain;
-    domain.store.onCommit((touched) => this.#forget(touched));
+    domain.store.onCommit((touched) => this.#forget(touched), [kindOf(topics.key(''))]);
   }
 
   /**

@@ -29,7 +29,7 @@ import {
 import { allQueues, lockStep } from '../../store/changes/steps.ts';
 import { jobById, stepById } from '../../store/queries/rows.ts';
 import type { DeviceRow, JobRow, StepRow } from '../../store/schema/tables.ts';
-import { anyTopic } from '../../store/store.ts';
+import { anyTopic, type Topic } from '../../store/store.ts';
 import { type Change, topics } from '../core/change.ts';
 import type { Domain } from '../core/domain.ts';
 import { runTasks, throwFailures } from '../core/retries.ts';
@@ -66,11 +66,13 @@ export function startPreemption(domain: Domain, onError: (error: unknown) => voi
         });
       });
   };
-  const stopListening = domain.store.onCommit((touched) => {
+  const onCommit = (touched: ReadonlySet<Topic>) => {
     if (isStopped || !domain.store.isElected || !(touched.has(topics.anyQueue) || touched.has(anyTopic))) return;
     isAsked = true;
     if (running === null) run();
-  });
+  };
+  // What other gateways queue need not be told: the sweep runs a pass as well.
+  const stopListening = domain.store.onCommit(onCommit, []);
   return async () => {
     isStopped = true;
     stopListening();

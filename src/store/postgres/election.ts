@@ -27,7 +27,7 @@ export const whileElected = {
 
 export class Election {
   readonly #connection: KeptConnection;
-  #onTurn = () => {};
+  #onTurn: (isNew: boolean) => void = () => {};
   readonly #timer: NodeJS.Timeout;
   #elected: pg.Client | null = null;
 
@@ -46,9 +46,9 @@ export class Election {
 
   /**
    * `onTurn` is called when this gateway is elected, and every few seconds while it is. It has to
-   * run a statement on the connection: that is the sign of life.
+   * run a statement on the connection: that is the sign of life. `isNew`: it was not elected before.
    */
-  async open(onTurn: () => void): Promise<void> {
+  async open(onTurn: (isNew: boolean) => void): Promise<void> {
     this.#onTurn = onTurn;
     await this.#connection.open();
     await this.ask();
@@ -62,8 +62,9 @@ export class Election {
   /** Asks for the lock now: the gateway that was elected may have left. */
   async ask(): Promise<void> {
     const { client } = this.#connection;
-    if (client && !this.#elected && (await this.#isGranted(client))) this.#elected = this.#connection.client;
-    if (this.#elected) this.#onTurn();
+    const isNew = client !== null && !this.#elected && (await this.#isGranted(client));
+    if (isNew) this.#elected = this.#connection.client;
+    if (this.#elected) this.#onTurn(isNew);
   }
 
   hurry(): void {

@@ -3,19 +3,23 @@
  *
  * They are only hints that something may have changed. They are sent after the commit on a
  * connection of their own, because a NOTIFY inside a transaction makes every commit of the database
- * wait for a global lock. Those of a short interval are sent together, and none is sent while no
- * other gateway has been heard of. While the connection is lost, hints are lost too: every listener
- * is woken when it is back, and until then by the safety poll of each stream.
+ * wait for a global lock. Those of a short interval are sent together, and only what another
+ * gateway wants to hear of (`WantedKinds`). While the connection is lost, hints are lost too: every
+ * listener is woken when it is back, and until then by the safety poll of each stream.
+ *
+ * A payload is a list of words: topics, `wants:KIND,KIND` with all kinds that the sender wants, and
+ * `knows:PROCESS`, which tells that gateway that the sender knows its wishes.
  */
 import type pg from 'pg';
 import { anyTopic, type Topic } from '../store.ts';
 import { KeptConnection } from './kept-connection.ts';
 import { PRESENCE_LOCK } from './origin.ts';
+import { REPEAT_EVERY_MS, WantedKinds } from './wanted-kinds.ts';
 
 const CHANNEL = 'trainyard';
 const SEND = 'select pg_notify($1, $2)';
-/** A gateway has come. No topic. */
-const GREETING = 'present';
+const WANTS = 'wants:';
+const KNOWS = 'knows:';
 /** The limit of a payload: PostgreSQL accepts less than 8,000 bytes. */
 const MOST_BYTES = 7_500;
 /**
@@ -28,9 +32,13 @@ export class Notifier {
   readonly #connection: KeptConnection;
   readonly #check: (client: pg.Client) => Promise<void>;
   readonly #listeners = new Set<(topics: ReadonlySet<Topic>) => void>();
+  readonly #wanted = new WantedKinds();
+  #repeatTimer: NodeJS.Timeout | undefined;
   #wasAlone: boolean | null = null;
   #isAccompanied = false;
-  #outgoing = new Set<Topic>();
+  /** Words for the others, besides the wishes. */
+  #outgoing = new Set<string>();
+  #tellsWishes = false;
   #sending: Promise<void> | null = null;
   #isClosed = false;
 
@@ -43,25 +51,50 @@ export class Notifier {
     });
   }
 
-  open(): Promise<void> {
-    return this.#connection.open();
+  async open(): Promise<void> {
+    await this.#connection.open();
+    if (this.#isClosed) return;
+    this.#repeatTimer = setInterval(() => {
+      this.#wanted.tidy();
+      this.#tellWishes();
+    }, REPEAT_EVERY_MS);
+    this.#repeatTimer.unref();
   }
 
   async #prepare(client: pg.Client): Promise<void> {
     client.on('notification', ({ processId, payload }) => {
-      if (processId === Reflect.get(client, 'processID')) return;
-      this.#isAccompanied = true;
-      if (payload !== GREETING) this.#deliver(new Set(payload ? payload.split(' ') : [anyTopic]));
+      const own = Number(Reflect.get(client, 'processID'));
+      if (processId !== own) this.#hear(processId, own, payload ? payload.split(' ') : [anyTopic]);
     });
     await client.query(`LISTEN ${CHANNEL}`);
     const wasAlone = await this.#takePresence(client);
     // Checked after presence is taken: from then on, no gateway gives the store a new identity.
     await this.#check(client);
     this.#wasAlone ??= wasAlone;
+    this.#wanted.begin();
     if (wasAlone) return;
     this.#isAccompanied = true;
     // From now on, the others send their hints.
-    await client.query(SEND, [CHANNEL, GREETING]);
+    await client.query(SEND, [CHANNEL, this.#wishes()]);
+  }
+
+  /** `own`: the process of PostgreSQL that serves this connection. */
+  #hear(sender: number, own: number, words: readonly string[]): void {
+    this.#isAccompanied = true;
+    const heard = new Set<Topic>();
+    for (const word of words) {
+      if (word.startsWith(WANTS)) {
+        const { isNewcomer, hasMissed } = this.#wanted.hear(sender, word.slice(WANTS.length).split(',').filter(Boolean));
+        if (isNewcomer) this.#tellWishes();
+        if (hasMissed) this.#tellOthers([`${KNOWS}${sender}`]);
+      } else if (word === `${KNOWS}${own}`) heard.add(anyTopic);
+      else if (!word.startsWith(KNOWS)) heard.add(word);
+    }
+    if (heard.size > 0) this.#deliver(heard);
+  }
+
+  #wishes(): string {
+    return `${WANTS}${this.#wanted.own.join()}`;
   }
 
   /** Whether no other gateway was present when this one first opened. */
@@ -73,9 +106,13 @@ export class Notifier {
     return this.#connection.client !== null;
   }
 
-  listen(listener: (topics: ReadonlySet<Topic>) => void): () => void {
+  /** Of other gateways' topics, it gets at least those of these kinds. */
+  listen(listener: (topics: ReadonlySet<Topic>) => void, kinds: readonly string[]): () => void {
     this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    if (this.#wanted.add(kinds)) this.#tellWishes();
+    return () => {
+      if (this.#listeners.delete(listener)) this.#wanted.remove(kinds);
+    };
   }
 
   /**
@@ -84,12 +121,13 @@ export class Notifier {
    */
   publish(topics: ReadonlySet<Topic>): void {
     this.#deliver(topics);
-    this.#tellOthers(topics);
+    this.#tellOthers([...topics].filter((topic) => this.#wanted.isWantedElsewhere(topic)));
   }
 
   /** Sends what is still to be sent, and closes. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    clearInterval(this.#repeatTimer);
     await this.#sending;
     await this.#connection.close();
   }
@@ -125,22 +163,32 @@ export class Notifier {
     for (const listener of this.#listeners) listener(topics);
   }
 
-  #tellOthers(topics: ReadonlySet<Topic>): void {
+  #tellWishes(): void {
+    this.#tellsWishes = true;
+    this.#sendSoon();
+  }
+
+  #tellOthers(words: readonly string[]): void {
     if (!this.#isAccompanied) return;
-    for (const topic of topics) this.#outgoing.add(topic);
+    for (const word of words) this.#outgoing.add(word);
+    this.#sendSoon();
+  }
+
+  #sendSoon(): void {
     this.#sending ??= this.#send().finally(() => {
       this.#sending = null;
     });
   }
 
   async #send(): Promise<void> {
-    // The topics of this turn of the event loop go together.
+    // The words of this turn of the event loop go together.
     await new Promise(setImmediate);
-    for (let client = this.#connection.client; this.#outgoing.size > 0 && client; client = this.#connection.client) {
-      const payload = [...this.#outgoing].join(' ');
+    for (let client = this.#connection.client; client && this.#hasNews; client = this.#connection.client) {
+      const payload = payloadOf([...(this.#tellsWishes ? [this.#wishes()] : []), ...this.#outgoing]);
       this.#outgoing = new Set();
+      this.#tellsWishes = false;
       try {
-        await client.query(SEND, [CHANNEL, payload.length > MOST_BYTES ? anyTopic : payload]);
+        await client.query(SEND, [CHANNEL, payload]);
       } catch {
         // The connection is lost or no longer answers: another is opened.
         await client.end().catch(() => {});
@@ -148,7 +196,20 @@ export class Notifier {
       }
       if (!this.#isClosed) await new Promise((resolve) => setTimeout(resolve, SEND_EVERY_MS));
     }
-    // Without a connection they are lost: every listener is woken when it is back.
+    // Without a connection they are lost: every listener is woken when it is back. A new connection
+    // begins with the wishes.
     this.#outgoing.clear();
+    this.#tellsWishes = false;
   }
+
+  get #hasNews(): boolean {
+    return this.#isAccompanied && (this.#tellsWishes || this.#outgoing.size > 0);
+  }
+}
+
+/** Too many topics are replaced by the one for all. */
+function payloadOf(words: readonly string[]): string {
+  const all = words.join(' ');
+  if (all.length <= MOST_BYTES) return all;
+  return [...words.filter((word) => word.startsWith(WANTS) || word.startsWith(KNOWS)), anyTopic].join(' ');
 }

@@ -19,6 +19,13 @@ import type { Election } from './election.ts';
 const MOST_AT_ONCE = 2_000;
 /** Events that are committed within this time get their positions together: see `place`. */
 const PAUSE_MS = 20;
+/**
+ * A gateway that is not elected tells of new events so often, because a NOTIFY wakes all gateways.
+ * For longer than that, the elected one looks by itself for more.
+ */
+const TELL_EVERY_MS = 400;
+const WATCH_MS = 600;
+const LOOK_EVERY_MS = 50;
 
 /** The feed's counter, without which `place` has no positions to give. */
 export const makeCounter = `insert into streams (job_id, kind, last, first) values ('', 'event', 0, 1) on conflict do nothing`;
@@ -47,6 +54,8 @@ export class Sequencer {
   readonly #onPlaced: () => void;
   #run: Promise<void> | null = null;
   #isWoken = false;
+  #watchUntil = 0;
+  #tellAfter = 0;
   #isStopped = false;
 
   constructor(election: Election, onPlaced: () => void) {
@@ -60,18 +69,34 @@ export class Sequencer {
     if (!this.#isStopped && this.#election.elected) this.#run ??= this.#placeAll();
   }
 
+  /** Events may have arrived from other gateways, and more may follow. */
+  watch(): void {
+    this.#watchUntil = performance.now() + WATCH_MS;
+    this.wake();
+  }
+
+  /** Whether a gateway that is not elected has to tell of the events that it has committed. */
+  isToBeTold(): boolean {
+    const now = performance.now();
+    if (now < this.#tellAfter) return false;
+    this.#tellAfter = now + TELL_EVERY_MS;
+    return true;
+  }
+
   async stop(): Promise<void> {
     this.#isStopped = true;
     await this.#run;
   }
 
   async #placeAll(): Promise<void> {
-    while (this.#isWoken && !this.#isStopped) {
+    for (let isWatching = true; (this.#isWoken || isWatching) && !this.#isStopped; ) {
       this.#isWoken = false;
+      // The last look begins after the watch has ended.
+      isWatching = performance.now() < this.#watchUntil;
       const count = await this.#placeSome();
       if (count > 0) this.#onPlaced();
       if (count === MOST_AT_ONCE) this.#isWoken = true;
-      else if (count > 0) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      else if (count > 0 || isWatching) await new Promise((resolve) => setTimeout(resolve, count > 0 ? PAUSE_MS : LOOK_EVERY_MS));
     }
     this.#run = null;
   }
@@ -80,7 +105,7 @@ export class Sequencer {
   async #placeSome(): Promise<number> {
     const client = this.#election.elected;
     try {
-      return client ? ((await client.query(place)).rows[0]?.count ?? 0) : 0;
+      return client ? ((await client.query({ name: 'place events', text: place })).rows[0]?.count ?? 0) : 0;
     } catch {
       // The database is unreachable, or no longer answers: another connection is opened, or another
       // gateway elected. Nothing is lost by waiting.

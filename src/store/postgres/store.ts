@@ -85,7 +85,7 @@ export async function openPostgres(
     });
     const sequencer = new Sequencer(election, () => notifier.publish(new Set([feedTopic])));
     await election
-      .open(() => sequencer.wake())
+      .open((isNew) => (isNew ? sequencer.watch() : sequencer.wake()))
       .catch(async (error: unknown) => {
         await Promise.all([election.close(), notifier.close()]);
         throw error;
@@ -158,10 +158,13 @@ class PostgresStore implements Store {
       notifier.hurry();
       election.hurry();
     });
-    notifier.listen((topics) => {
-      if (topics.has(arrivedTopic) || topics.has(anyTopic)) sequencer.wake();
-      if (topics.has(leftTopic)) void election.ask();
-    });
+    notifier.listen(
+      (topics) => {
+        if (topics.has(arrivedTopic) || topics.has(anyTopic)) sequencer.watch();
+        if (topics.has(leftTopic)) void election.ask();
+      },
+      [arrivedTopic, leftTopic],
+    );
   }
 
   get isElected(): boolean {
@@ -198,8 +201,8 @@ class PostgresStore implements Store {
     }
   }
 
-  onCommit(listener: (topics: ReadonlySet<Topic>) => void): () => void {
-    return this.#notifier.listen(listener);
+  onCommit(listener: (topics: ReadonlySet<Topic>) => void, kinds: readonly string[] = [anyTopic]): () => void {
+    return this.#notifier.listen(listener, kinds);
   }
 
   isInPlace(): boolean {
@@ -235,7 +238,7 @@ class PostgresStore implements Store {
     // Events are in the feed only after they have a position. The sequencer then announces them.
     if (touched.delete(feedTopic)) {
       if (this.isElected) this.#sequencer.wake();
-      else touched.add(arrivedTopic);
+      else if (this.#sequencer.isToBeTold()) touched.add(arrivedTopic);
     }
     if (touched.size > 0) this.#notifier.publish(touched);
   }
