@@ -46,7 +46,8 @@ export class Election {
 
   /**
    * `onTurn` is called when this gateway is elected, and every few seconds while it is. It has to
-   * run a statement on the connection: that is the sign of life. `isNew`: it was not elected before.
+   * run a statement on the connection: that is the sign of life. `isNew`: it was not elected
+   * before.
    */
   async open(onTurn: (isNew: boolean) => void): Promise<void> {
     this.#onTurn = onTurn;
