@@ -1,0 +1,68 @@
+"""Trainyard for Python: jobs, runs, devices and files of a gateway. No dependencies.
+
+import trainyard as ty
+
+client = ty.Client()
+job = client.project("digits").submit("python train.py --epochs 5")
+for piece in job.log():
+    print(piece.text, end="")
+job.wait()
+"""
+
+from . import tensors
+from ._calls import Resources
+from ._client import Client, Job, Project
+from ._curves import Curve
+from ._errors import (
+    DamagedFile,
+    GatewayUnreachable,
+    JobFailed,
+    Refused,
+    RequestRefused,
+    StepStopped,
+    TrainyardError,
+)
+from ._files import File, Files
+from ._generated import (
+    AlreadyExists,
+    Event,
+    IdempotencyConflict,
+    InvalidInput,
+    InvalidState,
+    LogChunk,
+    MetricPoint,
+    NotFound,
+    StaleLease,
+)
+from ._streams import AsyncStream, Stream
+from ._version import VERSION as __version__
+
+__all__ = [
+    "AlreadyExists",
+    "AsyncStream",
+    "Client",
+    "Curve",
+    "DamagedFile",
+    "Event",
+    "File",
+    "Files",
+    "GatewayUnreachable",
+    "IdempotencyConflict",
+    "InvalidInput",
+    "InvalidState",
+    "Job",
+    "JobFailed",
+    "LogChunk",
+    "MetricPoint",
+    "NotFound",
+    "Project",
+    "Refused",
+    "RequestRefused",
+    "Resources",
+    "StaleLease",
+    "StepStopped",
+    "Stream",
+    "TrainyardError",
+    "__version__",
+    "tensors",
+]

@@ -1,0 +1,3 @@
+"""The version of this package, which is that of its gateway."""
+
+VERSION = "0.1.0"
