@@ -129,6 +129,9 @@ class Printer {
       const text = fragments.length === 0 ? own : `"\\n\\n".join(\n        [\n            ${[own, ...fragments].join(',\n            ')},\n        ]\n    )`;
       return this.#printOperation(operation, text ?? '');
     });
+    const names = [this.#enums, this.#inputs, this.#classes].flatMap((each) => [...each.keys()]);
+    const twice = names.find((name, i) => names.indexOf(name) !== i);
+    if (twice !== undefined) throw new Error(`Two kinds of types have the name ${twice}. Give the fragment another one.`);
     const all = [this.#enums, this.#inputs, this.#classes].flatMap((each) => [...each.values()]);
     return `${[header, ...all, refusals, ...texts, ...operations].join('\n\n\n')}\n`;
   }
@@ -166,7 +169,7 @@ class Printer {
     const [field] = this.#selected(operation.selectionSet, root ?? never(name));
     if (field === undefined || operation.selectionSet.selections.length > 1) throw new Error(`${name} has to ask for one field.`);
     const { type, description } = root?.getFields()[field.name.value] ?? never(name);
-    const { type: result, read } = this.#resultShape(field, type, pascal(name));
+    const { type: result, read } = this.#resultShape(field, type, pascal(name) + (operation.operation === 'subscription' ? 'Frame' : 'Result'));
     const constant = snake(name).toUpperCase();
     const lines = [
       `${constant}: "Operation[${variables}, ${result}]" = Operation(`,

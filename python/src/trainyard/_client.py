@@ -17,8 +17,28 @@ from typing import (
 )
 from urllib.parse import quote
 
-from . import _calls, _show
-from ._calls import Asker, Command, Resources
+from . import _show
+from ._calls import (
+    Asker,
+    Command,
+    Resources,
+    ask_curve,
+    ask_job,
+    ask_metric_names,
+    cancel_job,
+    create_job,
+    create_project,
+    delete_job,
+    find_project,
+    job_filter,
+    job_input,
+    label_inputs,
+    list_jobs,
+    list_projects,
+    raise_failure,
+    retry_job,
+    update_job,
+)
 from ._curves import Curve
 from ._files import Files
 from ._generated import (
@@ -106,19 +126,19 @@ class Client:
         create: make a project of this name if there is none.
         Raises LookupError if there is none, or if several have the name.
         """
-        return Project(self, self.run(_calls.find_project(self.asker, name, create)))
+        return Project(self, self.run(find_project(self.asker, name, create)))
 
     def projects(self) -> List[Project]:
         """All projects that the key can see."""
-        return [Project(self, data) for data in self.run(_calls.list_projects(self.asker))]
+        return [Project(self, data) for data in self.run(list_projects(self.asker))]
 
     def create_project(self, name: str) -> Project:
         """Creates a project. Names need not be unique. Needs an EDITOR of all projects."""
-        return Project(self, self.run(_calls.create_project(self.asker, name)))
+        return Project(self, self.run(create_project(self.asker, name)))
 
     def job(self, id: str) -> Job:
         """A job by id, `job_…`. Raises NotFound."""
-        return Job(self, self.run(_calls.ask_job(self.asker, id)))
+        return Job(self, self.run(ask_job(self.asker, id)))
 
     def jobs(
         self,
@@ -130,8 +150,8 @@ class Client:
         newest: int = 100,
     ) -> List[Job]:
         """The newest jobs that meet every given condition, newest first."""
-        filter_ = self.run(_calls.job_filter(self.asker, project, status, name, labels))
-        found = self.run(_calls.list_jobs(self.asker, filter_, newest))
+        filter_ = self.run(job_filter(self.asker, project, status, name, labels))
+        found = self.run(list_jobs(self.asker, filter_, newest))
         return [Job(self, data) for data in found]
 
     def device(
@@ -261,7 +281,7 @@ class Project:
         (`runTimeoutSeconds=3600`).
         Raises InvalidInput with the fields that the gateway does not accept, NotFound, ValueError.
         """
-        given = _calls.job_input(
+        given = job_input(
             self.id,
             command,
             name=name,
@@ -276,7 +296,7 @@ class Project:
             steps=steps,
             more=more,
         )
-        payload = self._client.run(_calls.create_job(self._client.asker, given))
+        payload = self._client.run(create_job(self._client.asker, given))
         return Job(self._client, payload.job)
 
     def jobs(
@@ -350,7 +370,7 @@ class Job:
 
     def refresh(self) -> Job:
         """Reads it again. Raises NotFound if it was deleted."""
-        self.data = self._client.run(_calls.ask_job(self._client.asker, self.id))
+        self.data = self._client.run(ask_job(self._client.asker, self.id))
         return self
 
     def cancel(self, reason: Optional[str] = None, *, timeout: float = 30.0) -> Job:
@@ -359,18 +379,18 @@ class Job:
         Raises InvalidState if it has ended.
         """
         asker = self._client.asker
-        self.data = self._client.run(_calls.cancel_job(asker, self.id, reason, timeout))
+        self.data = self._client.run(cancel_job(asker, self.id, reason, timeout))
         return self
 
     def retry(self) -> Job:
         """Creates a new job like this one. Raises InvalidState while it has not ended."""
         return Job(
-            self._client, self._client.run(_calls.retry_job(self._client.asker, self.id))
+            self._client, self._client.run(retry_job(self._client.asker, self.id))
         )
 
     def delete(self) -> None:
         """Deletes it with its files. Raises InvalidState while it has not ended."""
-        self._client.run(_calls.delete_job(self._client.asker, self.id))
+        self._client.run(delete_job(self._client.asker, self.id))
 
     def update(
         self,
@@ -390,10 +410,10 @@ class Job:
             "name": name,
             "description": description,
             "priority": priority,
-            "labels": None if labels is None else _calls.label_inputs(labels),
+            "labels": None if labels is None else label_inputs(labels),
             "settings": settings,
         }
-        self.data = self._client.run(_calls.update_job(self._client.asker, given))
+        self.data = self._client.run(update_job(self._client.asker, given))
         return self
 
     def log(
@@ -462,17 +482,17 @@ class Job:
             pass
         self.refresh()
         if check:
-            _calls.raise_failure(self.data)
+            raise_failure(self.data)
         return self
 
     def curve(self, name: str, *, max_points: int = 1000) -> Curve:
         """One metric, thinned to `max_points` (1 to 5000): its peaks are among them."""
         asker = self._client.asker
-        return Curve(self._client.run(_calls.ask_curve(asker, self.id, name, max_points)))
+        return Curve(self._client.run(ask_curve(asker, self.id, name, max_points)))
 
     def metric_names(self) -> Tuple[str, ...]:
         """The names of its metrics."""
-        return self._client.run(_calls.ask_metric_names(self._client.asker, self.id))
+        return self._client.run(ask_metric_names(self._client.asker, self.id))
 
     def follow(self, *names: str) -> Job:
         """Shows its status and metrics until it has ended: a live line, in Jupyter a small chart.

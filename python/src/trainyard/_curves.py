@@ -47,12 +47,13 @@ class Curve:
         """
         import numpy
 
+        library: Any = numpy
         nan = float("nan")
         rows = [
             (nan if point.iteration is None else float(point.iteration), point.value)
             for point in self.data.points
         ]
-        return numpy.array(rows, dtype="float64").reshape(-1, 2)
+        return library.array(rows, dtype="float64").reshape(-1, 2)
 
     def __len__(self) -> int:
         return len(self.data.points)

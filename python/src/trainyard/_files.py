@@ -106,10 +106,13 @@ class Files:
         )
 
     def __contains__(self, name: object) -> bool:
+        if not isinstance(name, str):
+            return False
         try:
-            return isinstance(name, str) and self[name] is not None
+            self[name]
         except KeyError:
             return False
+        return True
 
     def __iter__(self) -> Iterator[File]:
         after: Optional[str] = None

@@ -2314,7 +2314,7 @@ def read_event(data: Any) -> Event:
 
 
 @dataclass(frozen=True)
-class LatestFile:
+class LatestFileResult:
     """One run, made of steps that devices claim and run in order. Its changes are stored as
     events. Its steps report metrics, telemetry and a log. Each of these can be read in pages or
     watched live.
@@ -2324,7 +2324,7 @@ class LatestFile:
     """Its newest READY file with this name. Null when there is none."""
 
     @classmethod
-    def read(cls, data: Any) -> LatestFile:
+    def read(cls, data: Any) -> LatestFileResult:
         """Reads it from an answer's JSON."""
         return cls(
             latest_fragment=None if data["latestFragment"] is None else FileData.read(data["latestFragment"]),
@@ -2332,7 +2332,7 @@ class LatestFile:
 
 
 @dataclass(frozen=True)
-class FilesFragments:
+class FilesResultFragments:
     """A page of files."""
 
     nodes: Tuple[FileData, ...]
@@ -2341,7 +2341,7 @@ class FilesFragments:
     """The position of this page in the list."""
 
     @classmethod
-    def read(cls, data: Any) -> FilesFragments:
+    def read(cls, data: Any) -> FilesResultFragments:
         """Reads it from an answer's JSON."""
         return cls(
             nodes=tuple(FileData.read(each) for each in data["nodes"]),
@@ -2350,20 +2350,20 @@ class FilesFragments:
 
 
 @dataclass(frozen=True)
-class Files:
+class FilesResult:
     """One run, made of steps that devices claim and run in order. Its changes are stored as
     events. Its steps report metrics, telemetry and a log. Each of these can be read in pages or
     watched live.
     """
 
-    fragments: FilesFragments
+    fragments: FilesResultFragments
     """Its files, newest first."""
 
     @classmethod
-    def read(cls, data: Any) -> Files:
+    def read(cls, data: Any) -> FilesResult:
         """Reads it from an answer's JSON."""
         return cls(
-            fragments=FilesFragments.read(data["fragments"]),
+            fragments=FilesResultFragments.read(data["fragments"]),
         )
 
 
@@ -2388,7 +2388,7 @@ class CreateFragmentPayload:
 
 
 @dataclass(frozen=True)
-class Jobs:
+class JobsResult:
     """A page of jobs."""
 
     nodes: Tuple[JobData, ...]
@@ -2397,7 +2397,7 @@ class Jobs:
     """The position of this page in the list."""
 
     @classmethod
-    def read(cls, data: Any) -> Jobs:
+    def read(cls, data: Any) -> JobsResult:
         """Reads it from an answer's JSON."""
         return cls(
             nodes=tuple(JobData.read(each) for each in data["nodes"]),
@@ -2508,7 +2508,7 @@ class SetJobOutputPayload:
 
 
 @dataclass(frozen=True)
-class Curve:
+class CurveResult:
     """One run, made of steps that devices claim and run in order. Its changes are stored as
     events. Its steps report metrics, telemetry and a log. Each of these can be read in pages or
     watched live.
@@ -2520,7 +2520,7 @@ class Curve:
     """
 
     @classmethod
-    def read(cls, data: Any) -> Curve:
+    def read(cls, data: Any) -> CurveResult:
         """Reads it from an answer's JSON."""
         return cls(
             metric_series=CurveData.read(data["metricSeries"]),
@@ -2528,7 +2528,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class MetricNames:
+class MetricNamesResult:
     """One run, made of steps that devices claim and run in order. Its changes are stored as
     events. Its steps report metrics, telemetry and a log. Each of these can be read in pages or
     watched live.
@@ -2538,7 +2538,7 @@ class MetricNames:
     """The names of its metrics over all steps, in alphabetical order."""
 
     @classmethod
-    def read(cls, data: Any) -> MetricNames:
+    def read(cls, data: Any) -> MetricNamesResult:
         """Reads it from an answer's JSON."""
         return cls(
             metric_names=tuple(each for each in data["metricNames"]),
@@ -2546,7 +2546,7 @@ class MetricNames:
 
 
 @dataclass(frozen=True)
-class Projects:
+class ProjectsResult:
     """A page of projects."""
 
     nodes: Tuple[ProjectData, ...]
@@ -2555,7 +2555,7 @@ class Projects:
     """The position of this page in the list."""
 
     @classmethod
-    def read(cls, data: Any) -> Projects:
+    def read(cls, data: Any) -> ProjectsResult:
         """Reads it from an answer's JSON."""
         return cls(
             nodes=tuple(ProjectData.read(each) for each in data["nodes"]),
@@ -2812,7 +2812,7 @@ class RegisterDevicePayload:
 
 
 @dataclass(frozen=True)
-class Log:
+class LogFrame:
     """New pieces of the log, in the order in which they were written."""
 
     cursor: str
@@ -2828,7 +2828,7 @@ class Log:
     """The new entries. May be empty."""
 
     @classmethod
-    def read(cls, data: Any) -> Log:
+    def read(cls, data: Any) -> LogFrame:
         """Reads it from an answer's JSON."""
         return cls(
             cursor=data["cursor"],
@@ -2839,7 +2839,7 @@ class Log:
 
 
 @dataclass(frozen=True)
-class Metrics:
+class MetricsFrame:
     """New metric values, in the order in which they were reported."""
 
     cursor: str
@@ -2855,7 +2855,7 @@ class Metrics:
     """The new entries. May be empty."""
 
     @classmethod
-    def read(cls, data: Any) -> Metrics:
+    def read(cls, data: Any) -> MetricsFrame:
         """Reads it from an answer's JSON."""
         return cls(
             cursor=data["cursor"],
@@ -2866,7 +2866,7 @@ class Metrics:
 
 
 @dataclass(frozen=True)
-class JobStatus:
+class JobStatusFrame:
     """New changes of the status of a job, and its current status."""
 
     cursor: str
@@ -2884,7 +2884,7 @@ class JobStatus:
     """The new changes, in order. May be empty."""
 
     @classmethod
-    def read(cls, data: Any) -> JobStatus:
+    def read(cls, data: Any) -> JobStatusFrame:
         """Reads it from an answer's JSON."""
         return cls(
             cursor=data["cursor"],
@@ -2896,7 +2896,7 @@ class JobStatus:
 
 
 @dataclass(frozen=True)
-class Events:
+class EventsFrame:
     """New events, in commit order."""
 
     cursor: str
@@ -2912,7 +2912,7 @@ class Events:
     """The new entries. May be empty."""
 
     @classmethod
-    def read(cls, data: Any) -> Events:
+    def read(cls, data: Any) -> EventsFrame:
         """Reads it from an answer's JSON."""
         return cls(
             cursor=data["cursor"],
@@ -3332,12 +3332,12 @@ class LatestFileVariables(TypedDict):
     filename: str
 
 
-LATEST_FILE: "Operation[LatestFileVariables, Optional[LatestFile]]" = Operation(
+LATEST_FILE: "Operation[LatestFileVariables, Optional[LatestFileResult]]" = Operation(
     name="latestFile",
     kind="query",
     field="job",
     variables=LatestFileVariables,
-    read=lambda data: None if data is None else LatestFile.read(data),
+    read=lambda data: None if data is None else LatestFileResult.read(data),
     text="\n\n".join(
         [
             """query latestFile($jobId: ID!, $filename: String!) {
@@ -3366,12 +3366,12 @@ class FilesVariables(_FilesVariables, total=False):
     after: Optional[str]
 
 
-FILES: "Operation[FilesVariables, Optional[Files]]" = Operation(
+FILES: "Operation[FilesVariables, Optional[FilesResult]]" = Operation(
     name="files",
     kind="query",
     field="job",
     variables=FilesVariables,
-    read=lambda data: None if data is None else Files.read(data),
+    read=lambda data: None if data is None else FilesResult.read(data),
     text="\n\n".join(
         [
             """query files($jobId: ID!, $filter: FragmentFilter, $first: Int, $after: String) {
@@ -3520,12 +3520,12 @@ class JobsVariables(TypedDict, total=False):
     after: Optional[str]
 
 
-JOBS: "Operation[JobsVariables, Jobs]" = Operation(
+JOBS: "Operation[JobsVariables, JobsResult]" = Operation(
     name="jobs",
     kind="query",
     field="jobs",
     variables=JobsVariables,
-    read=lambda data: Jobs.read(data),
+    read=lambda data: JobsResult.read(data),
     text="\n\n".join(
         [
             """query jobs($filter: JobFilter, $orderBy: JobOrder, $first: Int, $after: String) {
@@ -3796,12 +3796,12 @@ class CurveVariables(_CurveVariables, total=False):
     maxPoints: Optional[int]
 
 
-CURVE: "Operation[CurveVariables, Optional[Curve]]" = Operation(
+CURVE: "Operation[CurveVariables, Optional[CurveResult]]" = Operation(
     name="curve",
     kind="query",
     field="job",
     variables=CurveVariables,
-    read=lambda data: None if data is None else Curve.read(data),
+    read=lambda data: None if data is None else CurveResult.read(data),
     text="\n\n".join(
         [
             """query curve($jobId: ID!, $name: String!, $maxPoints: Int) {
@@ -3825,12 +3825,12 @@ class MetricNamesVariables(TypedDict):
     jobId: str
 
 
-METRIC_NAMES: "Operation[MetricNamesVariables, Optional[MetricNames]]" = Operation(
+METRIC_NAMES: "Operation[MetricNamesVariables, Optional[MetricNamesResult]]" = Operation(
     name="metricNames",
     kind="query",
     field="job",
     variables=MetricNamesVariables,
-    read=lambda data: None if data is None else MetricNames.read(data),
+    read=lambda data: None if data is None else MetricNamesResult.read(data),
     text="""query metricNames($jobId: ID!) {
   job(id: $jobId) {
     metricNames
@@ -3873,12 +3873,12 @@ class ProjectsVariables(TypedDict, total=False):
     after: Optional[str]
 
 
-PROJECTS: "Operation[ProjectsVariables, Projects]" = Operation(
+PROJECTS: "Operation[ProjectsVariables, ProjectsResult]" = Operation(
     name="projects",
     kind="query",
     field="projects",
     variables=ProjectsVariables,
-    read=lambda data: Projects.read(data),
+    read=lambda data: ProjectsResult.read(data),
     text="\n\n".join(
         [
             """query projects($first: Int, $after: String) {
@@ -4271,12 +4271,12 @@ class LogVariables(_LogVariables, total=False):
     after: Optional[str]
 
 
-LOG: "Operation[LogVariables, Log]" = Operation(
+LOG: "Operation[LogVariables, LogFrame]" = Operation(
     name="log",
     kind="subscription",
     field="log",
     variables=LogVariables,
-    read=lambda data: Log.read(data),
+    read=lambda data: LogFrame.read(data),
     text="\n\n".join(
         [
             """subscription log($jobId: ID!, $stepNumber: Int, $after: Cursor) {
@@ -4309,12 +4309,12 @@ class MetricsVariables(_MetricsVariables, total=False):
     after: Optional[str]
 
 
-METRICS: "Operation[MetricsVariables, Metrics]" = Operation(
+METRICS: "Operation[MetricsVariables, MetricsFrame]" = Operation(
     name="metrics",
     kind="subscription",
     field="metrics",
     variables=MetricsVariables,
-    read=lambda data: Metrics.read(data),
+    read=lambda data: MetricsFrame.read(data),
     text="\n\n".join(
         [
             """subscription metrics($jobId: ID!, $names: [String!], $after: Cursor) {
@@ -4346,12 +4346,12 @@ class JobStatusVariables(_JobStatusVariables, total=False):
     after: Optional[str]
 
 
-JOB_STATUS: "Operation[JobStatusVariables, JobStatus]" = Operation(
+JOB_STATUS: "Operation[JobStatusVariables, JobStatusFrame]" = Operation(
     name="jobStatus",
     kind="subscription",
     field="jobStatus",
     variables=JobStatusVariables,
-    read=lambda data: JobStatus.read(data),
+    read=lambda data: JobStatusFrame.read(data),
     text="\n\n".join(
         [
             """subscription jobStatus($jobId: ID!, $after: Cursor) {
@@ -4384,12 +4384,12 @@ class EventsVariables(TypedDict, total=False):
     after: Optional[str]
 
 
-EVENTS: "Operation[EventsVariables, Events]" = Operation(
+EVENTS: "Operation[EventsVariables, EventsFrame]" = Operation(
     name="events",
     kind="subscription",
     field="events",
     variables=EventsVariables,
-    read=lambda data: Events.read(data),
+    read=lambda data: EventsFrame.read(data),
     text="\n\n".join(
         [
             """subscription events($filter: EventFilter, $after: Cursor) {

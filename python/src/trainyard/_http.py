@@ -10,6 +10,7 @@ import threading
 import time
 from base64 import b64encode
 from dataclasses import dataclass
+from email.message import Message
 from typing import Any, BinaryIO, Dict, Iterator, Mapping, Optional, Tuple, TypeVar, Union
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -230,7 +231,7 @@ def unreachable(url: str, error: Exception) -> GatewayUnreachable:
     return GatewayUnreachable(f"{parts.scheme}://{parts.netloc} cannot be reached: {reason}")
 
 
-def lower(headers: Mapping[str, str]) -> Mapping[str, str]:
+def lower(headers: Message) -> Mapping[str, str]:
     """Headers by lower-case name."""
     return {name.lower(): value for name, value in headers.items()}
 

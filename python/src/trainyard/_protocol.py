@@ -26,6 +26,7 @@ from typing import (
     Tuple,
     TypeVar,
     Union,
+    cast,
 )
 from urllib.parse import urljoin, urlsplit
 
@@ -236,16 +237,13 @@ def read_data(target: Target, answer: Optional[Answer]) -> Dict[str, Any]:
     """The data of an answer. Raises GatewayUnreachable for a 5xx, else RequestRefused."""
     if answer is None:
         raise TypeError("An Exchange has to be resumed with its Answer.")
-    body = read_body(target, answer)
-    if isinstance(body, dict):
-        content: Dict[str, Any] = body
-        errors = content.get("errors")
-        if errors:
-            raise refusal_of(errors, answer)
-        data = content.get("data")
-        if answer.status < 300 and isinstance(data, dict):
-            found: Dict[str, Any] = data
-            return found
+    body = as_object(read_body(target, answer))
+    if body is not None:
+        if body.get("errors"):
+            raise refusal_of(body["errors"], answer)
+        data = as_object(body.get("data"))
+        if answer.status < 300 and data is not None:
+            return data
     raise RequestRefused(
         {401: "UNAUTHENTICATED", 403: "FORBIDDEN", 429: "LIMIT_EXCEEDED"}.get(
             answer.status, "BAD_REQUEST"
@@ -253,6 +251,11 @@ def read_data(target: Target, answer: Optional[Answer]) -> Dict[str, Any]:
         f"The answer of {target.url} (HTTP {answer.status}) is not one of a Trainyard gateway.",
         retry_after_of(answer) if answer.status == 429 else None,
     )
+
+
+def as_object(value: Any) -> Optional[Dict[str, Any]]:
+    """A JSON object. None for any other value."""
+    return cast("Dict[str, Any]", value) if isinstance(value, dict) else None
 
 
 def read_body(target: Target, answer: Answer) -> Any:

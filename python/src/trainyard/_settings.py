@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, Dict, Optional
 from urllib.parse import urlsplit
 
-from ._protocol import Target, is_https
+from ._protocol import Target, as_object, is_https
 
 DEFAULT_URL = "http://127.0.0.1:4000"
 
@@ -58,18 +58,14 @@ def find_target(
 
 def _of_user(url: Optional[str]) -> Optional[Target]:
     content = _read_json(credentials_file())
-    gateways: Any = content.get("gateways")
+    gateways = as_object(content.get("gateways")) or {}
     chosen = url or content.get("default")
-    if not isinstance(gateways, dict) or not isinstance(chosen, str):
+    if not isinstance(chosen, str):
         return None
-    entries: Dict[str, Any] = {
-        str(known).rstrip("/"): entry  # pyright: ignore[reportUnknownArgumentType]
-        for known, entry in gateways.items()  # pyright: ignore[reportUnknownVariableType]
-    }
-    entry = entries.get(chosen.rstrip("/"))
-    if not isinstance(entry, dict):
+    entries = {known.rstrip("/"): entry for known, entry in gateways.items()}
+    kept = as_object(entries.get(chosen.rstrip("/")))
+    if kept is None:
         return None
-    kept: Dict[str, Any] = entry
     return Target(chosen.rstrip("/"), kept.get("token"), kept.get("projectId"))
 
 
@@ -105,11 +101,10 @@ def _user_folder(variable: str, default: str) -> Path:
 
 def _read_json(path: Path) -> Dict[str, Any]:
     try:
-        content: Any = json.loads(path.read_text("utf-8"))
+        return as_object(json.loads(path.read_text("utf-8"))) or {}
     except (OSError, ValueError):
         # Missing, or not this user's: without a key, the gateway's refusal explains it.
         return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _read_token_file(path: Optional[str]) -> Optional[str]:
