@@ -13,6 +13,7 @@ from . import tensors
 from ._calls import Resources
 from ._client import Client, Job, Project
 from ._curves import Curve
+from ._devices import Device, Step
 from ._errors import (
     DamagedFile,
     GatewayUnreachable,
@@ -34,6 +35,7 @@ from ._generated import (
     NotFound,
     StaleLease,
 )
+from ._runs import Run, init, sync
 from ._streams import AsyncStream, Stream
 from ._version import VERSION as __version__
 
@@ -43,6 +45,7 @@ __all__ = [
     "Client",
     "Curve",
     "DamagedFile",
+    "Device",
     "Event",
     "File",
     "Files",
@@ -59,10 +62,14 @@ __all__ = [
     "Refused",
     "RequestRefused",
     "Resources",
+    "Run",
     "StaleLease",
+    "Step",
     "StepStopped",
     "Stream",
     "TrainyardError",
     "__version__",
+    "init",
+    "sync",
     "tensors",
 ]

@@ -1748,6 +1748,29 @@ class StepData:
 
 
 @dataclass(frozen=True)
+class ClaimData:
+    """A claimed step."""
+
+    lease: LeaseData
+    """The lease on the step."""
+    secret_env: Tuple[SecretVariable, ...]
+    """The secret environment variables of its container, with their values. They are returned
+    nowhere else.
+    """
+    step: StepData
+    """The step, now RUNNING."""
+
+    @classmethod
+    def read(cls, data: Any) -> ClaimData:
+        """Reads it from an answer's JSON."""
+        return cls(
+            lease=LeaseData.read(data["lease"]),
+            secret_env=tuple(SecretVariable.read(each) for each in data["secretEnv"]),
+            step=StepData.read(data["step"]),
+        )
+
+
+@dataclass(frozen=True)
 class LogChunk:
     """A piece of the log as it was written. It can begin or end within a line."""
 
@@ -2602,40 +2625,17 @@ class ClaimStepPayload:
 
 
 @dataclass(frozen=True)
-class ClaimNextStepsPayloadClaims:
-    """A claimed step."""
-
-    lease: LeaseData
-    """The lease on the step."""
-    secret_env: Tuple[SecretVariable, ...]
-    """The secret environment variables of its container, with their values. They are returned
-    nowhere else.
-    """
-    step: StepData
-    """The step, now RUNNING."""
-
-    @classmethod
-    def read(cls, data: Any) -> ClaimNextStepsPayloadClaims:
-        """Reads it from an answer's JSON."""
-        return cls(
-            lease=LeaseData.read(data["lease"]),
-            secret_env=tuple(SecretVariable.read(each) for each in data["secretEnv"]),
-            step=StepData.read(data["step"]),
-        )
-
-
-@dataclass(frozen=True)
 class ClaimNextStepsPayload:
     """The claimed steps."""
 
-    claims: Tuple[ClaimNextStepsPayloadClaims, ...]
+    claims: Tuple[ClaimData, ...]
     """The claimed steps, in claim order. Empty when there was no work."""
 
     @classmethod
     def read(cls, data: Any) -> ClaimNextStepsPayload:
         """Reads it from an answer's JSON."""
         return cls(
-            claims=tuple(ClaimNextStepsPayloadClaims.read(each) for each in data["claims"]),
+            claims=tuple(ClaimData.read(each) for each in data["claims"]),
         )
 
 
@@ -3214,6 +3214,19 @@ _STEP_DATA = """fragment StepData on Step {
     startModel {
       ...FileData
     }
+  }
+}"""
+
+
+_CLAIM_DATA = """fragment ClaimData on Claim {
+  lease {
+    ...LeaseData
+  }
+  secretEnv {
+    ...SecretVariable
+  }
+  step {
+    ...StepData
   }
 }"""
 
@@ -3999,20 +4012,13 @@ CLAIM_NEXT_STEPS: "Operation[ClaimNextStepsVariables, ClaimNextStepsPayload]" = 
     __typename
     ... on ClaimNextStepsPayload {
       claims {
-        lease {
-          ...LeaseData
-        }
-        secretEnv {
-          ...SecretVariable
-        }
-        step {
-          ...StepData
-        }
+        ...ClaimData
       }
     }
     ...Refusal
   }
 }""",
+            _CLAIM_DATA,
             _LEASE_DATA,
             _SECRET_VARIABLE,
             _STEP_DATA,
