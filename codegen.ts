@@ -15,6 +15,7 @@ import { codegen } from '@graphql-codegen/core';
 import * as typedDocumentNode from '@graphql-codegen/typed-document-node';
 import * as typescriptOperations from '@graphql-codegen/typescript-operations';
 import { concatAST, Kind, parse } from 'graphql';
+import manifest from './package.json' with { type: 'json' };
 import { printPython, pythonDocuments } from './scripts/python-types.ts';
 
 const schemaFile = new URL('schema.graphql', import.meta.url);
@@ -141,6 +142,11 @@ const python = concatAST(
 );
 const pythonSource = 'schema.graphql and python/operations';
 await write('python/src/trainyard/_generated.py', pythonSource, printPython(schema, python));
+await write(
+  'python/src/trainyard/_version.py',
+  'package.json',
+  `"""The version of this package, which is that of its gateway."""\n\nVERSION = "${manifest.version}"\n`,
+);
 await write('src/server/documents/python-documents.ts', pythonSource, printDocuments());
 
 /** The same documents for the gateway, which trusts them wherever it trusts its own alone. */

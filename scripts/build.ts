@@ -1,6 +1,6 @@
 /**
  * Bundles src/ and its packages into dist/, a few files that Node loads in a fraction of the time,
- * and the console into dist/console/.
+ * and the console into dist/console/. The Python package becomes a wheel in dist/python/.
  *
  * `npm ci` runs this. `bin/trainyard.js` starts dist/ unless a source file is newer. Two packages
  * are not bundled: better-sqlite3, which loads a binary that lies beside it, and GraphiQL, which is
@@ -9,12 +9,14 @@
 import { fileURLToPath } from 'node:url';
 import { entryPoints } from '../src/installation.ts';
 import { buildConsole } from './console.ts';
+import { buildWheel } from './python-wheel.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 const { rolldown } = await import('rolldown').catch((error: NodeJS.ErrnoException) => {
   if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
   // `npm ci --omit=dev`
+  buildWheel();
   console.log(
     'dist/ is not built, since the development packages are not installed: src/ runs instead, starts slower, and has no console.',
   );
@@ -30,3 +32,4 @@ const bundle = await rolldown({
 });
 await bundle.write({ dir: `${root}dist`, format: 'esm', cleanDir: true, chunkFileNames: 'chunks/[name]-[hash].js' });
 await buildConsole();
+buildWheel();

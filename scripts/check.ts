@@ -11,6 +11,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const checks: readonly (readonly [what: string, ...command: string[]])[] = [
   ['types', 'tsc', '--noEmit'],
   ['types of the console', 'tsc', '--noEmit', '--project', 'src/console'],
+  ['types of the Python package', 'pyright', '--project', 'python'],
   ['style and format', 'biome', 'check', '--error-on-warnings'],
   ['no unused file, export or dependency', 'knip', '--no-progress'],
   ['architecture', 'vitest', 'run', 'test/architecture.test.ts'],

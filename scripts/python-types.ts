@@ -126,7 +126,10 @@ class Printer {
     const texts = [...this.#fragments.values()].map((node) => `${textOf(node)} = """${print(node)}"""`);
     const operations = [...partsOf(this.#document)].map(([operation, parts]) => {
       const [own, ...fragments] = parts.map((node) => (node === operation ? `"""${print(node)}"""` : textOf(node)));
-      const text = fragments.length === 0 ? own : `"\\n\\n".join(\n        [\n            ${[own, ...fragments].join(',\n            ')},\n        ]\n    )`;
+      const text =
+        fragments.length === 0
+          ? own
+          : `"\\n\\n".join(\n        [\n            ${[own, ...fragments].join(',\n            ')},\n        ]\n    )`;
       return this.#printOperation(operation, text ?? '');
     });
     const names = [this.#enums, this.#inputs, this.#classes].flatMap((each) => [...each.keys()]);
@@ -148,7 +151,11 @@ class Printer {
       const fields = own.map(({ key, type, description }) => `    ${key}: ${type}\n${docstring(description, 4)}`);
       const reads = own.map(({ key, read }) => `        self.${key} = ${read}`);
       const init = `    def __init__(self, data: Dict[str, Any]) -> None:\n        super().__init__(data)\n${reads.join('\n')}`;
-      return [`class ${name}(Refused):`, docstring(type.description, 4), ...(own.length > 0 ? [`\n${fields.join('\n')}\n\n${init}`] : [])].join('\n');
+      return [
+        `class ${name}(Refused):`,
+        docstring(type.description, 4),
+        ...(own.length > 0 ? [`\n${fields.join('\n')}\n\n${init}`] : []),
+      ].join('\n');
     });
     const table = types.map(({ name }) => `    "${name}": ${name.replace(/Error$/, '')},`);
     return [...classes, `REFUSALS: Dict[str, Type[Refused]] = {\n${table.join('\n')}\n}`].join('\n\n\n');
@@ -163,13 +170,19 @@ class Printer {
       isRequired: type.kind === Kind.NON_NULL_TYPE && defaultValue === undefined,
       description: '',
     }));
-    const root = { query: this.#schema.getQueryType(), mutation: this.#schema.getMutationType(), subscription: this.#schema.getSubscriptionType() }[
-      operation.operation
-    ];
+    const root = {
+      query: this.#schema.getQueryType(),
+      mutation: this.#schema.getMutationType(),
+      subscription: this.#schema.getSubscriptionType(),
+    }[operation.operation];
     const [field] = this.#selected(operation.selectionSet, root ?? never(name));
     if (field === undefined || operation.selectionSet.selections.length > 1) throw new Error(`${name} has to ask for one field.`);
     const { type, description } = root?.getFields()[field.name.value] ?? never(name);
-    const { type: result, read } = this.#resultShape(field, type, pascal(name) + (operation.operation === 'subscription' ? 'Frame' : 'Result'));
+    const { type: result, read } = this.#resultShape(
+      field,
+      type,
+      pascal(name) + (operation.operation === 'subscription' ? 'Frame' : 'Result'),
+    );
     const constant = snake(name).toUpperCase();
     const lines = [
       `${constant}: "Operation[${variables}, ${result}]" = Operation(`,
@@ -209,7 +222,9 @@ class Printer {
     const named = getNamedType(type);
     if (isLeafType(named)) {
       const python = isEnumType(named) ? this.#enumName(named.name) : found(new Map(Object.entries(outputs)), named.name);
-      return { type: python, read: (data) => (python === 'datetime' ? `read_time(${data})` : data) };
+      // JSON writes a whole number without a point.
+      const reader = { datetime: 'read_time', float: 'float' }[python];
+      return { type: python, read: (data) => (reader === undefined ? data : `${reader}(${data})`) };
     }
     const selection = field.selectionSet ?? never(path);
     const [only] = selection.selections;
@@ -232,7 +247,11 @@ class Printer {
       const types = this.#schema.getPossibleTypes(type);
       for (const each of types) this.#addClass(each.name, each.description, this.#fieldsOf(selection, each, each.name));
       const other = `Other${name}`;
-      this.#addClass(other, `One of a type that this client does not know yet. ${type.description}`, this.#fieldsOf(selection, type, other));
+      this.#addClass(
+        other,
+        `One of a type that this client does not know yet. ${type.description}`,
+        this.#fieldsOf(selection, type, other),
+      );
       const members = [...types.map((each) => each.name), other];
       const table = types.map((each) => `    "${each.name}": ${each.name}.read,`).join('\n');
       this.#classes.set(
@@ -377,7 +396,7 @@ function docstring(text: string | null | undefined, indent: number): string {
     if (last !== undefined && indent + last.length + 1 + word.length + 3 <= columns) lines[lines.length - 1] = `${last} ${word}`;
     else lines.push(last === undefined ? `"""${word}` : word);
   }
-  const closed = lines.length === 1 ? lines[0] + '"""' : [...lines, '"""'].join(`\n${margin}`);
+  const closed = lines.length === 1 ? `${lines[0]}"""` : [...lines, '"""'].join(`\n${margin}`);
   return margin + closed;
 }
 

@@ -24,6 +24,7 @@ import { Unsent } from './server/connections/unsent.ts';
 import { sessionEndpoint } from './server/console/session.ts';
 import { ManifestUnusable, readManifest } from './server/documents/manifest.ts';
 import { fragmentEndpoint } from './server/files/files.ts';
+import { answerWheel } from './server/files/wheel.ts';
 import { startServer } from './server/http.ts';
 import { ServerInstruments } from './server/watch/instruments.ts';
 import { logRecurring } from './server/watch/log.ts';
@@ -129,6 +130,7 @@ async function serve({ config, trustedDocuments, release }: Start, store: Store,
     trustedDocuments,
     handlers: {
       '/fragments/': fragmentEndpoint(domain, rates, { ...limits, onKeyEnd, instruments }),
+      '/python/': answerWheel,
       '/metrics': metricsEndpoint(domain, metrics),
       '/session': sessionEndpoint(domain, { authenticate, rates }),
     },
@@ -173,12 +175,17 @@ async function serve({ config, trustedDocuments, release }: Start, store: Store,
 }
 
 /**
- * The file's documents, and those of agents, the command line and the console, without which
- * nothing would run or be seen.
+ * The file's documents, and those of agents, the command line, the console and the Python package,
+ * without which nothing would run or be seen.
  */
 async function readTrustedDocuments(path: string): Promise<ReadonlyMap<string, string>> {
   const documents = new Map(readManifest(path));
-  const own = { trainyard: await import('./client/generated.ts'), console: await import('./console/generated.ts') };
+  const { pythonDocuments } = await import('./server/documents/python-documents.ts');
+  const own = {
+    trainyard: await import('./client/generated.ts'),
+    console: await import('./console/generated.ts'),
+    python: Object.fromEntries([...pythonDocuments].map(([name, text]) => [`${name}Document`, text])),
+  };
   for (const [prefix, module] of Object.entries(own))
     for (const [name, document] of Object.entries(module)) {
       if (!name.endsWith('Document')) continue;

@@ -5,6 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { findProgram } from '../../bin/program.js';
+import { buildWheel } from '../../scripts/python-wheel.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -14,4 +15,6 @@ export const bundlePath = `${root}${bundle}`;
 
 export default function buildBundle(): void {
   if (findProgram(root) !== bundlePath) execFileSync(process.execPath, ['scripts/build.ts'], { cwd: root });
+  // Milliseconds. Its sources are not those of the bundle.
+  else buildWheel();
 }

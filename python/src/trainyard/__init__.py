@@ -10,6 +10,7 @@ job.wait()
 """
 
 from . import tensors
+from ._async_client import AsyncClient, AsyncJob, AsyncProject
 from ._calls import Resources
 from ._client import Client, Job, Project
 from ._curves import Curve
@@ -41,6 +42,9 @@ from ._version import VERSION as __version__
 
 __all__ = [
     "AlreadyExists",
+    "AsyncClient",
+    "AsyncJob",
+    "AsyncProject",
     "AsyncStream",
     "Client",
     "Curve",

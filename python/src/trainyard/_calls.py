@@ -334,8 +334,9 @@ def job_input(
     more: Mapping[str, Any],
 ) -> CreateJobInput:
     """The input of a job. Raises ValueError for arguments that do not fit together."""
-    if (command is None) == (steps is None):
-        raise ValueError("A job needs either a command or steps.")
+    ways = [command is not None, steps is not None, "federation" in more, "applicationId" in more]
+    if sum(ways[:3]) > 1 or not any(ways):
+        raise ValueError("A job needs either a command or steps, or a federation.")
     given: CreateJobInput = {"projectId": project_id, "name": name or _name_of(command)}
     container = _container(command, image, resources, env, secret_env)
     if container:
@@ -389,7 +390,7 @@ def label_inputs(labels: Mapping[str, str]) -> List[LabelInput]:
 
 def _name_of(command: Optional[Command]) -> str:
     if command is None:
-        raise ValueError("A job with steps needs a name.")
+        raise ValueError("A job without a command needs a name.")
     words = shlex.split(command) if isinstance(command, str) else list(command)
     return words[0] if words else "job"
 

@@ -431,6 +431,11 @@ class Step:
         except StaleLease as stale:
             tell(f"step {self.id} is no longer this device's: {stale}")
             return error is None or isinstance(error, StepStopped)
+        except GatewayUnreachable as trouble:
+            if error is None:
+                raise
+            # What happened in the step is what its caller has to see.
+            tell(f"the end of step {self.id} could not be reported: {trouble}")
         return isinstance(error, StepStopped)
 
     def _report_stop(self, why: str) -> None:

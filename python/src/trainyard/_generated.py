@@ -1427,7 +1427,7 @@ class MetricPoint:
         """Reads it from an answer's JSON."""
         return cls(
             name=data["name"],
-            value=data["value"],
+            value=float(data["value"]),
             iteration=data["iteration"],
             at=read_time(data["at"]),
             step_number=data["stepNumber"],
@@ -1474,8 +1474,8 @@ class CurveData:
         return cls(
             name=data["name"],
             points=tuple(MetricPoint.read(each) for each in data["points"]),
-            min=data["min"],
-            max=data["max"],
+            min=None if data["min"] is None else float(data["min"]),
+            max=None if data["max"] is None else float(data["max"]),
             total_points=data["totalPoints"],
             thinned_from=data["thinnedFrom"],
             missed=data["missed"],
@@ -2684,8 +2684,8 @@ class ReportProgressPayloadIgnoredMetrics:
         return cls(
             name=data["name"],
             iteration=data["iteration"],
-            value=data["value"],
-            stored_value=data["storedValue"],
+            value=float(data["value"]),
+            stored_value=float(data["storedValue"]),
         )
 
 

@@ -53,6 +53,24 @@ class Opened:
         self.connection.close()
 
 
+class _Kept:
+    """A connection at rest. It is closed with the thread or the client that keeps it."""
+
+    def __init__(self, key: Any, connection: http.client.HTTPConnection) -> None:
+        self.key = key
+        self.connection = connection
+        self._is_taken = False
+
+    def take(self) -> http.client.HTTPConnection:
+        """The connection, which now belongs to the caller."""
+        self._is_taken = True
+        return self.connection
+
+    def __del__(self) -> None:
+        if not self._is_taken:
+            self.connection.close()
+
+
 class Http:
     """Sends requests to one gateway.
 
@@ -86,21 +104,27 @@ class Http:
     def exchange(self, exchange: Exchange) -> Answer:
         """Sends one request. Raises GatewayUnreachable if no answer comes."""
         key = (urlsplit(exchange.url)[:2], exchange.timeout)
-        kept: Optional[Tuple[Any, http.client.HTTPConnection]] = getattr(self._local, "kept", None)
+        kept: Optional[_Kept] = getattr(self._local, "kept", None)
         self._local.kept = None
+        connection: Optional[http.client.HTTPConnection] = None
         try:
             # A kept connection may have been closed by the gateway meanwhile: it is then readable.
-            if kept is not None and kept[0] == key and not _is_stale(kept[1]):
-                connection, url = kept[1], _path(exchange.url)
+            if kept is not None and kept.key == key and not _is_stale(kept.connection):
+                connection, url = kept.take(), _path(exchange.url)
             else:
                 connection, url = self.connect(exchange.url, exchange.timeout)
             connection.request(exchange.method, url, exchange.body, _headers(exchange))
             response = connection.getresponse()
+            _require_whole_head(response)
             body = response.read()
         except (OSError, http.client.HTTPException) as error:
+            if connection is not None:
+                connection.close()
             raise unreachable(exchange.url, error) from error
-        if not response.will_close:
-            self._local.kept = (key, connection)
+        if response.will_close:
+            connection.close()
+        else:
+            self._local.kept = _Kept(key, connection)
         return Answer(response.status, lower(response.headers), body)
 
     def open(self, exchange: Exchange, body: Optional[Body] = None) -> Opened:
@@ -112,7 +136,9 @@ class Http:
             content = exchange.body if body is None else body
             sock: socket.socket = connection.sock
             connection.request(exchange.method, url, content, _headers(exchange))
-            return Opened(connection, sock, connection.getresponse())
+            response = connection.getresponse()
+            _require_whole_head(response)
+            return Opened(connection, sock, response)
         except (OSError, http.client.HTTPException) as error:
             if connection is not None:
                 connection.close()
@@ -226,7 +252,8 @@ def subscribe(
 
 def unreachable(url: str, error: Exception) -> GatewayUnreachable:
     """The exception for trouble with a connection."""
-    reason = str(error) or type(error).__name__
+    is_cut = isinstance(error, (EOFError, http.client.IncompleteRead))
+    reason = "the answer was cut off" if is_cut else str(error) or type(error).__name__
     parts = urlsplit(url)
     return GatewayUnreachable(f"{parts.scheme}://{parts.netloc} cannot be reached: {reason}")
 
@@ -263,6 +290,16 @@ def _path(url: str) -> str:
     if parts.scheme == "http" and proxy_for(parts):
         return url
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _require_whole_head(response: http.client.HTTPResponse) -> None:
+    """http.client takes headers that were cut off for whole ones, and the body for empty."""
+    headers = response.headers
+    is_framed = "content-length" in headers or "transfer-encoding" in headers
+    is_empty = response.status in (204, 304) or response.status < 200
+    closes = (headers.get("connection") or "").lower() == "close" or response.version < 11
+    if not (is_framed or is_empty or closes):
+        raise http.client.IncompleteRead(b"")
 
 
 def _headers(exchange: Exchange) -> Dict[str, str]:

@@ -158,7 +158,7 @@ class Trouble:
 
 def tell(message: str) -> None:
     """Writes to the logger `trainyard`, which by default writes to stderr."""
-    log.warning(message)
+    log.warning("trainyard: %s", message)
 
 
 def ask(

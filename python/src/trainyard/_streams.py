@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from types import TracebackType
 from typing import (
+    Any,
     AsyncGenerator,
     AsyncIterator,
     Callable,
@@ -64,7 +65,7 @@ class Stream(Iterator[Entry]):
         entries: Callable[[Frame], Sequence[Entry]],
         follow: bool = True,
     ) -> None:
-        self._close = frames.close
+        self._frames: Frames[Any] = frames
         self._position = Position(frames.subscription.cursor)
         self._iterator = self._iterate(frames, entries, follow)
 
@@ -87,7 +88,7 @@ class Stream(Iterator[Entry]):
 
     def close(self) -> None:
         """Ends it. The iteration ends, also in another thread that waits in it."""
-        self._close()
+        self._frames.close()
 
     def __enter__(self) -> Stream[Entry]:
         return self
