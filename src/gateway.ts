@@ -130,7 +130,7 @@ async function serve({ config, trustedDocuments, release }: Start, store: Store,
     trustedDocuments,
     handlers: {
       '/fragments/': fragmentEndpoint(domain, rates, { ...limits, onKeyEnd, instruments }),
-      '/python/': answerWheel,
+      '/python': answerWheel,
       '/metrics': metricsEndpoint(domain, metrics),
       '/session': sessionEndpoint(domain, { authenticate, rates }),
     },

@@ -37,6 +37,7 @@ class OwnRunTest(GatewayTest):
         return subprocess.Popen(
             [sys.executable, "-c", HEAD + script, self.project.id],
             env={**os.environ, "PYTHONPATH": SOURCES, **environment},
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -34,7 +34,8 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await gateway?.stop();
+  // Its agent ends with it.
+  await gateway?.kill('SIGTERM');
   await database?.remove();
 });
 
@@ -64,13 +65,13 @@ const TOUR = `
 import asyncio
 import trainyard as ty
 
-job = ty.Client().project().submit("echo hi")
+job = ty.Client().project("default").submit("echo hi")
 log = "".join(piece.text for piece in job.log())
 print(job.wait().status, log, end="")
 
 async def main():
     async with ty.AsyncClient() as client:
-        job = await (await client.project()).submit("echo hi")
+        job = await (await client.project("default")).submit("echo hi")
         log = "".join([piece.text async for piece in job.log()])
         print((await job.wait()).status, log, end="")
 
@@ -86,6 +87,7 @@ describe.skipIf(!hasPython)(`The wheel that a gateway serves${unlessPython}`, ()
     expect(await page.text()).toMatch(new RegExp(`<a href="${name}#sha256=[0-9a-f]{64}">`));
     const wheel = await fetch(`${gateway.url}/python/${name}`);
     expect([wheel.status, wheel.headers.get('content-type')]).toEqual([200, 'application/octet-stream']);
+    expect((await fetch(`${gateway.url}/python`)).url).toBe(`${gateway.url}/python/`);
     expect((await fetch(`${gateway.url}/python/other.whl`)).status).toBe(404);
     expect((await fetch(`${gateway.url}/python/`, { method: 'POST' })).status).toBe(405);
   });

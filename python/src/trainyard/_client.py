@@ -40,7 +40,7 @@ from ._calls import (
     update_job,
 )
 from ._curves import Curve
-from ._files import Files
+from ._files import File, Files
 from ._generated import (
     EVENTS,
     GATEWAY,
@@ -51,6 +51,7 @@ from ._generated import (
     DeviceKind,
     Event,
     EventType,
+    FragmentType,
     GatewayInfo,
     JobData,
     JobStatus,
@@ -66,6 +67,7 @@ from ._operation import Operation
 from ._protocol import Conversation, ask_text
 from ._settings import find_target
 from ._streams import Stream
+from ._transfers import Source, name_of, upload
 
 if TYPE_CHECKING:
     from ._devices import Device
@@ -298,6 +300,31 @@ class Project:
         )
         payload = self._client.run(create_job(self._client.asker, given))
         return Job(self._client, payload.job)
+
+    def upload(
+        self,
+        source: Source,
+        name: Optional[str] = None,
+        *,
+        type: Optional[FragmentType] = None,
+        replace: bool = False,
+    ) -> File:
+        """Stores a file of the project itself, which all of its jobs may read.
+
+        source: a path, or bytes, which need a name. Raises AlreadyExists, unless `replace`.
+        """
+        client = self._client
+        filename = name_of(source, name)
+        data = upload(
+            client.http,
+            client.asker,
+            source,
+            filename,
+            type=type,
+            project_id=self.id,
+            replace=replace,
+        )
+        return File(client, data)
 
     def jobs(
         self,

@@ -35,7 +35,7 @@ from ._outbox import read_json, write_json
 from ._protocol import Backoff, Trouble, may_retry, tell
 from ._reporter import Reporter, now, to_number, to_plain
 from ._settings import state_folder
-from ._transfers import Source, upload
+from ._transfers import Source, name_of, upload
 
 if TYPE_CHECKING:
     from ._client import Client
@@ -285,16 +285,12 @@ class Step:
 
         replace: replaces a file of the same name that a step of this job stored.
         """
-        if name is None:
-            if isinstance(source, bytes):
-                raise ValueError("Bytes need a name.")
-            name = Path(source).name
         client = self._client
         data = upload(
             client.http,
             client.asker,
             source,
-            name,
+            name_of(source, name),
             type=type,
             job_id=self.job_id,
             lease_token=self._lease.token,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Iterator, Optional, Union
 from . import tensors as _tensors
 from ._calls import ask_latest_file, not_found
 from ._generated import FILE, FILES, FileData, FragmentType
-from ._transfers import Source, download, upload
+from ._transfers import Source, download, name_of, upload
 
 if TYPE_CHECKING:
     from ._client import Client
@@ -139,16 +139,12 @@ class Files:
 
         Raises AlreadyExists if the job has a file of this name, unless `replace`.
         """
-        if name is None:
-            if isinstance(source, bytes):
-                raise ValueError("Bytes need a name.")
-            name = Path(source).name
         client = self._client
         data = upload(
             client.http,
             client.asker,
             source,
-            name,
+            name_of(source, name),
             type=type,
             job_id=self._job_id,
             replace=replace,

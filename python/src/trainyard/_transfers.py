@@ -241,6 +241,15 @@ def _pieces(source: Source, size: int, bar: Bar) -> Iterator[bytes]:
         yield piece
 
 
+def name_of(source: Source, name: Optional[str]) -> str:
+    """The file name to store it under. Raises ValueError for bytes without one."""
+    if name is not None:
+        return name
+    if isinstance(source, bytes):
+        raise ValueError("Bytes need a name.")
+    return Path(source).name
+
+
 def type_of(filename: str) -> FragmentType:
     """What a file contains, by its name, as an agent decides it."""
     name = Path(filename).name.lower()

@@ -35,11 +35,18 @@ function listWheels(): readonly string[] {
   }
 }
 
-/** Answers GET /python/ with links that pip can read, and GET /python/NAME with the wheel. */
+/**
+ * Answers GET /python/ with links that pip can read, and GET /python/NAME with the wheel. `pathname`
+ * has no slash at its end.
+ */
 export async function answerWheel(request: IncomingMessage, response: ServerResponse, { pathname }: URL): Promise<void> {
   if (request.method !== 'GET' && request.method !== 'HEAD') return void response.writeHead(405, { allow: 'GET, HEAD' }).end();
   wheels ??= readWheels();
-  if (pathname === '/python/') return send(request, response, 'text/html; charset=utf-8', Buffer.from(pageOf(wheels)));
+  if (pathname === '/python') {
+    // The links are relative, since a proxy may put a prefix before them.
+    if (!request.url?.replace(/\?.*/s, '').endsWith('/')) return void response.writeHead(302, { location: 'python/' }).end();
+    return send(request, response, 'text/html; charset=utf-8', Buffer.from(pageOf(wheels)));
+  }
   const wheel = wheels.find(({ name }) => pathname === `/python/${name}`);
   if (wheel === undefined) return void response.writeHead(404).end();
   return send(request, response, 'application/octet-stream', wheel.content, { etag: `"${wheel.sha256}"` });
