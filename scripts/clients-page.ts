@@ -36,6 +36,8 @@ For TypeScript, the [client of the console](../packages/client/README.md) does a
 subscriptions on one connection, resumes each from its cursor, falls back to server-sent events, says how the connection is, and has a hook
 for Preact and React. \`npm run build:client\` builds the package.
 
+For Python, [the package that the gateway serves](python.md) does the same, and more: runs, devices, files.
+
 The code is what \`test/clients\` runs, each against a gateway whose connections it cuts and which it restarts. All of it is in
 [examples/clients](../examples/clients).`;
 

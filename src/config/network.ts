@@ -30,7 +30,7 @@ export const network = {
   }),
   documents: optionalText({
     name: 'documents',
-    text: 'a file of trusted documents, as written by the tools of Apollo, Relay and graphql-codegen: only these are executed, and those of agents and the command line',
+    text: 'a file of trusted documents, as written by the tools of Apollo, Relay and graphql-codegen: only these are executed, and those of agents, the command line and the Python package',
     placeholder: 'FILE',
     pattern: /\S/,
     takes: 'a file',

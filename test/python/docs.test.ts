@@ -1,4 +1,4 @@
-/** Runs the examples of docs/python.md in their order, and compares what they print. */
+/** Runs the examples of README.md and docs/python.md, and compares what they print. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -8,15 +8,16 @@ import { type Gateway, startGateway } from '../support/gateway.ts';
 import { hasPython, unlessPython } from './interpreters.ts';
 import { runPython } from './running.ts';
 
-const page = readFileSync(fileURLToPath(new URL('../../docs/python.md', import.meta.url)), 'utf8');
-const examples = page.split(/^## /m).flatMap((section) => {
-  const title = section.split('\n', 1)[0] ?? '';
-  return [...section.matchAll(/^```python\n([\s\S]*?)^```\n(?:\n```text\n([\s\S]*?)^```\n)?/gm)].map(([, code = '', output], i) => ({
-    name: `${title} ${i + 1}`,
-    code,
-    output,
-  }));
-});
+const read = (name: string) => readFileSync(fileURLToPath(new URL(`../../${name}`, import.meta.url)), 'utf8');
+const examplesOf = (page: string) =>
+  page.split(/^## /m).flatMap((section) => {
+    const title = section.split('\n', 1)[0] ?? '';
+    return [...section.matchAll(/^```python\n([\s\S]*?)^```\n(?:\n```text\n([\s\S]*?)^```\n)?/gm)].map(([, code = '', output], i) => ({
+      name: `${title} ${i + 1}`,
+      code,
+      output,
+    }));
+  });
 
 let database: TestDatabase;
 let gateway: Gateway;
@@ -34,6 +35,19 @@ afterAll(async () => {
   if (folder) removeFolder(folder);
 });
 
+const examples = examplesOf(read('docs/python.md'));
+const ofReadme = examplesOf(read('README.md'));
+const run = (code: string) => {
+  const env = { TRAINYARD_URL: gateway.url, TRAINYARD_TOKEN: gateway.adminKey, TRAINYARD_STATE_DIR: `${folder}/state` };
+  return runPython(['-W', 'error', '-c', code], { cwd: folder, env });
+};
+
+describe.skipIf(!hasPython)(`README.md${unlessPython}`, () => {
+  test.each(ofReadme)('has a Python example that runs: "$name"', async ({ code }) => {
+    expect(await run(code)).toEqual({ exitCode: 0, output: '' });
+  });
+});
+
 describe.skipIf(!hasPython)(`docs/python.md${unlessPython}`, () => {
   test('has an output for every example', () => {
     expect(examples.length).toBeGreaterThan(5);
@@ -41,8 +55,6 @@ describe.skipIf(!hasPython)(`docs/python.md${unlessPython}`, () => {
   });
 
   test.each(examples)('shows what the example "$name" prints', async ({ code, output }) => {
-    const env = { TRAINYARD_URL: gateway.url, TRAINYARD_TOKEN: gateway.adminKey, TRAINYARD_STATE_DIR: `${folder}/state` };
-    const ran = await runPython(['-W', 'error', '-c', code], { cwd: folder, env });
-    expect(ran).toEqual({ exitCode: 0, output });
+    expect(await run(code)).toEqual({ exitCode: 0, output });
   });
 });

@@ -2,7 +2,7 @@
  * The Python package: its own tests (python/tests) with the Python of this machine against a real
  * gateway and agent, and the wheel that the gateway serves.
  */
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { version } from '../../src/installation.ts';
@@ -113,3 +113,34 @@ describe.skipIf(!hasPython)(`The wheel that a gateway serves${unlessPython}`, ()
     }
   });
 });
+
+describe.skipIf(!hasPython)(`A gateway with trusted documents${unlessPython}`, () => {
+  test('executes what the Python package asks, and nothing that its user writes', async () => {
+    const database = await createSqliteDatabase();
+    const file = join(database.folder, 'documents.json');
+    writeFileSync(file, JSON.stringify({ a: '{ viewer { kind } }' }));
+    const trusting = await startGateway({ database, flags: ['--documents', file] });
+    const folder = createFolder('python-trusted');
+    try {
+      const env = { TRAINYARD_URL: trusting.url, TRAINYARD_TOKEN: trusting.adminKey, TRAINYARD_STATE_DIR: folder };
+      const ran = await runPython(['-c', TRUSTED], { env });
+      expect(ran).toEqual({ exitCode: 0, output: 'SUCCEEDED [1.0] DOCUMENT_NOT_TRUSTED\n' });
+    } finally {
+      await trusting.stop();
+      await database.remove();
+      removeFolder(folder);
+    }
+  });
+});
+
+const TRUSTED = `
+import trainyard as ty
+
+with ty.init(project="trusted", name="run") as run:
+    run.log({"loss": 1.0})
+values = [point.value for point in run.job.metrics("loss")]
+try:
+    ty.Client().execute("{ viewer { name } }")
+except ty.RequestRefused as refusal:
+    print(run.job.status, values, refusal.code)
+`;
