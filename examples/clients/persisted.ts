@@ -8,9 +8,9 @@
  * recent documents.
  *
  * For a front end in production, start the gateway with `--documents FILE`: it executes only the
- * documents of that file, of agents and of the command line, however they are sent. GraphiQL and
- * introspection are off. Agents must have the gateway's version. The file is written by the
- * client's own tools:
+ * documents of that file, of agents, the command line and the Python package, however they are
+ * sent. GraphiQL and introspection are off. Agents must have the gateway's version. The file is
+ * written by the client's own tools:
  *
  * - Apollo: `generate-persisted-query-manifest` of @apollo/generate-persisted-query-manifest.
  * - Relay: `"persistConfig": {"file": "documents.json"}` in the settings of relay-compiler.

@@ -36,8 +36,8 @@ function listWheels(): readonly string[] {
 }
 
 /**
- * Answers GET /python/ with links that pip can read, and GET /python/NAME with the wheel. `pathname`
- * has no slash at its end.
+ * Answers GET /python/ with links that pip can read, and GET /python/NAME with the wheel.
+ * `pathname` has no slash at its end.
  */
 export async function answerWheel(request: IncomingMessage, response: ServerResponse, { pathname }: URL): Promise<void> {
   if (request.method !== 'GET' && request.method !== 'HEAD') return void response.writeHead(405, { allow: 'GET, HEAD' }).end();
