@@ -16,7 +16,8 @@ import * as typedDocumentNode from '@graphql-codegen/typed-document-node';
 import * as typescriptOperations from '@graphql-codegen/typescript-operations';
 import { concatAST, Kind, parse } from 'graphql';
 import manifest from './package.json' with { type: 'json' };
-import { printPython, pythonDocuments } from './scripts/python-types.ts';
+import { pythonDocuments } from './scripts/python-documents.ts';
+import { printPython } from './scripts/python-types.ts';
 
 const schemaFile = new URL('schema.graphql', import.meta.url);
 

@@ -32,8 +32,8 @@ import {
   type TypeNode,
   typeFromAST,
   validate,
-  visit,
 } from 'graphql';
+import { found, fragmentsOf, never, partsOf } from './python-documents.ts';
 import { docstring, flat, header, keywords, pascal, printTypedDict, snake } from './python-text.ts';
 
 /** One Python type per scalar of an answer. A DateTime is read, the rest is as JSON has it. */
@@ -53,32 +53,6 @@ const inputs: Readonly<Record<string, string>> = { ...outputs, DateTime: 'str', 
 
 const REFUSAL = 'Refusal';
 
-/** The documents of the Python package by the names of their operations. */
-export function pythonDocuments(document: DocumentNode): Map<string, string> {
-  return new Map([...partsOf(document)].map(([{ name }, parts]) => [name?.value ?? '', parts.map((node) => print(node)).join('\n\n')]));
-}
-
-/** Each operation, with itself and the fragments that it uses. */
-function partsOf(document: DocumentNode): Map<OperationDefinitionNode, (OperationDefinitionNode | FragmentDefinitionNode)[]> {
-  const fragments = fragmentsOf(document);
-  return new Map(
-    operationsOf(document).map((operation) => {
-      const used = new Set<FragmentDefinitionNode>();
-      const collect = (node: OperationDefinitionNode | FragmentDefinitionNode): void =>
-        void visit(node, {
-          FragmentSpread({ name }) {
-            const fragment = found(fragments, name.value);
-            if (used.has(fragment)) return;
-            used.add(fragment);
-            collect(fragment);
-          },
-        });
-      collect(operation);
-      return [operation, [operation, ...used]];
-    }),
-  );
-}
-
 /** The text of the module. */
 export function printPython(definitions: DocumentNode, document: DocumentNode): string {
   const schema = buildASTSchema(definitions);
@@ -86,10 +60,6 @@ export function printPython(definitions: DocumentNode, document: DocumentNode): 
   if (errors.length > 0) throw new Error(errors.map(String).join('\n'));
   return new Printer(schema, document).print();
 }
-
-const operationsOf = ({ definitions }: DocumentNode) => definitions.filter((node) => node.kind === Kind.OPERATION_DEFINITION);
-const fragmentsOf = ({ definitions }: DocumentNode) =>
-  new Map(definitions.filter((node) => node.kind === Kind.FRAGMENT_DEFINITION).map((node) => [node.name.value, node]));
 
 /** A field of a dataclass or an exception. */
 interface Field {
@@ -361,11 +331,3 @@ class Printer {
 const textOf = ({ name }: OperationDefinitionNode | FragmentDefinitionNode) => `_${snake(name?.value ?? '').toUpperCase()}`;
 const shapeOfClass = (name: string): Shape => ({ type: name, read: (data) => `${name}.read(${data})` });
 const responseKey = (node: FieldNode) => node.alias?.value ?? node.name.value;
-
-function found<Value>(map: ReadonlyMap<string, Value>, name: string): Value {
-  return map.get(name) ?? never(name);
-}
-
-function never(name: string): never {
-  throw new Error(`The schema or python/operations has no ${name}.`);
-}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import select
 import socket
 import ssl
@@ -103,7 +104,8 @@ class Http:
 
     def exchange(self, exchange: Exchange) -> Answer:
         """Sends one request. Raises GatewayUnreachable if no answer comes."""
-        key = (urlsplit(exchange.url)[:2], exchange.timeout)
+        # A forked process must not use its parent's connection.
+        key = (urlsplit(exchange.url)[:2], exchange.timeout, os.getpid())
         kept: Optional[_Kept] = getattr(self._local, "kept", None)
         self._local.kept = None
         connection: Optional[http.client.HTTPConnection] = None
