@@ -16,7 +16,7 @@ from unittest import mock
 from support import GatewayTest, Proxy, until
 
 import trainyard as ty
-from trainyard import _runs
+from trainyard import _endings, _runs
 
 SOURCES = str(Path(ty.__file__).parent.parent)
 HEAD = "import os, signal, sys\nimport trainyard as ty\n"
@@ -65,7 +65,7 @@ class OwnRunTest(GatewayTest):
         self.assertEqual(job.curve("acc").iterations, [0, 1, 2, 3, 4])
         self.assertEqual("".join(piece.text for piece in job.log()), "größer\n")
         self.assertEqual(job.files["model.pt"].read_bytes(), b"better")
-        self.assertFalse((_runs.runs_folder() / job.id).exists())
+        self.assertFalse((_endings.runs_folder() / job.id).exists())
 
     def test_a_project_that_is_not_there_is_created(self) -> None:
         name = f"new {os.getpid()}"
@@ -91,7 +91,7 @@ class OwnRunTest(GatewayTest):
         self.assertEqual(run.job.status, "CANCELLED")
 
     def test_a_cancelled_run_is_told_to_stop(self) -> None:
-        with mock.patch.object(_runs, "LEASE_SECONDS", 3.0), self.init("cancelled") as run:
+        with mock.patch.object(_endings, "LEASE_SECONDS", 3.0), self.init("cancelled") as run:
             run.job.cancel()
             until(lambda: run.should_stop, "the order to stop")
         self.assertEqual(run.job.status, "CANCELLED")
@@ -122,7 +122,7 @@ class OwnRunTest(GatewayTest):
     def test_a_lost_lease_is_claimed_again(self) -> None:
         proxy = Proxy(self.client.url)
         self.addCleanup(proxy.close)
-        with mock.patch.object(_runs, "LEASE_SECONDS", 1.0):
+        with mock.patch.object(_endings, "LEASE_SECONDS", 1.0):
             run = ty.init(project=self.project.id, name="sleeper", client=ty.Client(proxy.url))
             run.log({"loss": 0.0})
             until(lambda: run.job.metric_names() == ("loss",), "the first value")

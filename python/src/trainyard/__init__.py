@@ -12,9 +12,9 @@ job.wait()
 from . import tensors
 from ._async_client import AsyncClient, AsyncJob, AsyncProject
 from ._calls import Resources
-from ._client import Client, Job, Project
+from ._client import Client
 from ._curves import Curve
-from ._devices import Device, Step
+from ._devices import Device
 from ._errors import (
     DamagedFile,
     GatewayUnreachable,
@@ -24,6 +24,7 @@ from ._errors import (
     StepStopped,
     TrainyardError,
 )
+from ._endings import sync
 from ._files import File, Files
 from ._generated import (
     AlreadyExists,
@@ -36,7 +37,9 @@ from ._generated import (
     NotFound,
     StaleLease,
 )
-from ._runs import Run, init, sync
+from ._jobs import Job, Project
+from ._runs import Run, init
+from ._steps import Step
 from ._streams import AsyncStream, Stream
 from ._version import VERSION as __version__
 

@@ -6,7 +6,7 @@ import sys
 
 from ._client import Client
 from ._errors import TrainyardError
-from ._runs import runs_folder, sync
+from ._endings import runs_folder, sync
 
 USAGE = """Usage: python -m trainyard sync
 

@@ -8,37 +8,26 @@ import json
 import os
 import shutil
 import signal
+import socket
 import sys
 import threading
-import time
-import traceback
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Dict, Mapping, Optional, Type, Union
 
-from ._calls import cancel_job, create_job, create_project, find_project, label_inputs
-from ._client import Client, Job
+from ._calls import create_job, create_project, find_project, label_inputs
+from ._client import Client
+from ._endings import claim, hold, outcome_of, report_outcome, runs_folder, sync
 from ._errors import GatewayUnreachable, Refused, RequestRefused, TrainyardError
 from ._files import File
-from ._generated import (
-    CLAIM_STEP,
-    COMPLETE_STEP,
-    FAIL_STEP,
-    SET_JOB_OUTPUT,
-    CreateJobInput,
-    FragmentType,
-    InvalidState,
-    StaleLease,
-)
-from ._leases import Lease
-from ._outbox import FolderInUse, read_json, write_json
+from ._generated import SET_JOB_OUTPUT, CreateJobInput, FragmentType
+from ._jobs import Job
+from ._outbox import write_json
 from ._protocol import as_object, log, tell
 from ._reporter import Reporter, to_number, to_plain
-from ._settings import state_folder
 from ._transfers import upload
 
 PathLike = Union[str, "os.PathLike[str]"]
-LEASE_SECONDS = 60.0
 FINISH_SECONDS = 60.0
 """How long the end of a run waits for a gateway that is away."""
 
@@ -253,7 +242,7 @@ class OwnRun(Run):
         self._folder = folder
         self._note: Dict[str, Any] = {"url": client.url, "jobId": job_id, "token": token}
         self._keep_note()
-        self._lease = Lease(client.http, client.asker, token, LEASE_SECONDS, self._claim_again)
+        self._lease = hold(client, token, self._claim_again)
         self._reporter = Reporter(client.http, client.asker, self._lease, folder)
         self._lease.start()
         self._reporter.start()
@@ -264,7 +253,7 @@ class OwnRun(Run):
 
     def _claim_again(self) -> Optional[str]:
         """A laptop that slept has lost its lease. Nobody else runs this step: go on with it."""
-        token = claim(self._client, self._job_id, 0.0)
+        token = claim(self._client, self._job_id, wait=False)
         if token is not None:
             self._note["token"] = token
             self._keep_note()
@@ -362,7 +351,7 @@ def init(
         "labels": label_inputs(labels or {}),
     }
     job = client.run(create_job(asker, given)).job
-    token = claim(client, job.id, LEASE_SECONDS + 10.0)
+    token = claim(client, job.id, wait=True)
     if token is None:
         raise RequestRefused("INVALID_STATE", f"The step of {job.id} could not be claimed.")
     return OwnRun(client, job.id, token, config or {}, runs_folder() / job.id)
@@ -383,89 +372,6 @@ def _project_of(client: Client, name: Optional[str]) -> str:
         return client.run(create_project(client.asker, name)).id
 
 
-def claim(client: Client, job_id: str, patience: float) -> Optional[str]:
-    """Claims the only step of a job. Returns the lease's token, None if it cannot be claimed.
-
-    If the answer to a first try was lost, the step is held by nobody until that lease has expired:
-    `patience` is how long to wait for it.
-    """
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            payload = client.request(
-                CLAIM_STEP,
-                {"input": {"jobId": job_id, "stepNumber": 0, "leaseSeconds": LEASE_SECONDS}},
-            )
-            return payload.lease.token
-        except InvalidState as refusal:
-            if refusal.status != "RUNNING" or time.monotonic() >= deadline:
-                return None
-        except (Refused, RequestRefused):
-            return None
-        time.sleep(1.0)
-
-
-def outcome_of(error: Optional[BaseException], output: Dict[str, Any]) -> Dict[str, Any]:
-    """How a run ended, as it is kept on disk."""
-    if error is None:
-        return {"kind": "COMPLETE", "output": output}
-    if isinstance(error, KeyboardInterrupt):
-        return {"kind": "CANCEL", "description": "Interrupted."}
-    lines = traceback.format_exception_only(type(error), error)
-    return {"kind": "FAIL", "description": "".join(lines).strip()[:1000]}
-
-
-def report_outcome(client: Client, job_id: str, lease: Lease, outcome: Mapping[str, Any]) -> bool:
-    """Reports how a run ended. Whether nothing is left to report."""
-    while not lease.lost.is_set():
-        token = lease.token
-        try:
-            _report_outcome(client, job_id, token, outcome)
-            return True
-        except StaleLease as error:
-            if client.job(job_id).status in ("SUCCEEDED", "FAILED", "CANCELLED"):
-                return True  # The answer to a first report was lost, or the job was cancelled.
-            lease.learn_refusal(token, error)
-    return True
-
-
-def _report_outcome(
-    client: Client, job_id: str, token: str, outcome: Mapping[str, Any]
-) -> None:
-    kind = outcome.get("kind")
-    if kind == "COMPLETE":
-        output = outcome.get("output") or None
-        client.request(COMPLETE_STEP, {"input": {"leaseToken": token, "output": output}})
-        return
-    description = str(outcome.get("description") or "The process ended without finishing the run.")
-    if kind == "CANCEL":
-        try:
-            client.run(cancel_job(client.asker, job_id, description, 30.0))
-        except InvalidState:
-            return  # It has ended.
-    client.request(FAIL_STEP, {"input": {"leaseToken": token, "description": description}})
-
-
-def runs_folder() -> Path:
-    """Where runs keep what they have still to report."""
-    return state_folder() / "runs"
-
-
-def sync(client: Optional[Client] = None) -> int:
-    """Delivers what ended processes of this machine could not, and ends their jobs.
-
-    A run whose process was killed fails. Returns the number of runs that are done. Runs of other
-    gateways than the client's are left alone.
-    """
-    client = client or Client()
-    folder = runs_folder()
-    done = 0
-    for each in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if _sync_one(client, each):
-            done += 1
-    return done
-
-
 def _sync_quietly(client: Client) -> None:
     try:
         sync(Client(client.url, client.asker.target.token, patience=1.0))
@@ -474,38 +380,5 @@ def _sync_quietly(client: Client) -> None:
         log.debug("what earlier runs left could not be sent: %s", error)
 
 
-def _sync_one(client: Client, folder: Path) -> bool:
-    note = read_json(folder / "run.json")
-    if note.get("url") != client.url or not note.get("jobId"):
-        return False
-    job_id = str(note["jobId"])
-    asker = client.asker
-
-    def claim_again() -> Optional[str]:
-        token = claim(client, job_id, 0.0)
-        if token is not None:
-            write_json(folder / "run.json", {**note, "token": token})
-        return token
-
-    lease = Lease(client.http, asker, str(note.get("token")), LEASE_SECONDS, claim_again)
-    try:
-        reporter = Reporter(client.http, asker, lease, folder)
-    except FolderInUse:
-        return False  # Its process is still there.
-    is_done = False
-    lease.start()
-    reporter.start()
-    try:
-        is_done = reporter.finish(max(5.0, client.asker.patience)) and report_outcome(
-            client, job_id, lease, note.get("outcome") or {"kind": "FAIL"}
-        )
-    finally:
-        lease.close()
-        reporter.outbox.close(remove=is_done or lease.lost.is_set())
-    return is_done
-
-
 def _host() -> str:
-    import socket
-
     return socket.gethostname()[:100] or "host"
