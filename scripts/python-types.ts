@@ -106,7 +106,9 @@ class Printer {
     const twice = names.find((name, i) => names.indexOf(name) !== i);
     if (twice !== undefined) throw new Error(`Two kinds of types have the name ${twice}. Give the fragment another one.`);
     const all = [this.#enums, this.#inputs, this.#classes].flatMap((each) => [...each.values()]);
-    return `${[header, ...all, refusals, ...texts, ...operations].join('\n\n\n')}\n`;
+    const exported = [...names, ...this.#refusalNames(), ...[...partsOf(this.#document).keys()].map((node) => constantOf(node))].sort();
+    const exports = `__all__ = [\n${exported.map((name) => `    "${name}",`).join('\n')}\n]`;
+    return `${[header, exports, ...all, refusals, ...texts, ...operations].join('\n\n\n')}\n`;
   }
 
   /** An exception for each type that implements `Error`. */
@@ -131,6 +133,11 @@ class Printer {
     return [...classes, `REFUSALS: Dict[str, Type[Refused]] = {\n${table.join('\n')}\n}`].join('\n\n\n');
   }
 
+  #refusalNames(): string[] {
+    const error = this.#named(found(this.#fragments, REFUSAL).typeCondition.name.value);
+    return isAbstractType(error) ? this.#schema.getPossibleTypes(error).map(({ name }) => name.replace(/Error$/, '')) : [];
+  }
+
   #printOperation(operation: OperationDefinitionNode, text: string): string {
     const name = operation.name?.value ?? '';
     const variables = `${pascal(name)}Variables`;
@@ -153,7 +160,7 @@ class Printer {
       type,
       pascal(name) + (operation.operation === 'subscription' ? 'Frame' : 'Result'),
     );
-    const constant = snake(name).toUpperCase();
+    const constant = constantOf(operation);
     const lines = [
       `${constant}: "Operation[${variables}, ${result}]" = Operation(`,
       `    name="${name}",`,
@@ -329,5 +336,6 @@ class Printer {
 }
 
 const textOf = ({ name }: OperationDefinitionNode | FragmentDefinitionNode) => `_${snake(name?.value ?? '').toUpperCase()}`;
+const constantOf = ({ name }: OperationDefinitionNode) => snake(name?.value ?? '').toUpperCase();
 const shapeOfClass = (name: string): Shape => ({ type: name, read: (data) => `${name}.read(${data})` });
 const responseKey = (node: FieldNode) => node.alias?.value ?? node.name.value;

@@ -144,7 +144,7 @@ class AsyncClient:
     async def request(
         self, operation: Operation[Variables, Result], variables: Variables
     ) -> Result:
-        """Runs one of the operations of this package."""
+        """Runs one of the operations of trainyard.api, whose types it has."""
         return await self.run(self.asker.ask(operation, variables))
 
     async def run(self, conversation: Conversation[Result]) -> Result:

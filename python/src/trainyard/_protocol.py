@@ -11,6 +11,7 @@ import codecs
 import json
 import logging
 import random
+import ssl
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -227,7 +228,8 @@ def encode(value: Any) -> bytes:
 def may_retry(error: Exception) -> bool:
     """Whether the same request may succeed later."""
     if isinstance(error, GatewayUnreachable):
-        return True
+        # A certificate that is not trusted now will not be in a minute.
+        return not isinstance(error.__cause__, ssl.SSLCertVerificationError)
     if isinstance(error, RequestRefused):
         return error.retry_after is not None or error.code == "UNAVAILABLE"
     return False
@@ -393,10 +395,11 @@ class Subscription(Generic[Variables, Result]):
 
     def lost(self, error: Exception) -> float:
         """The seconds before the next try. Raises the error if there is none."""
-        if isinstance(error, RequestRefused) and not may_retry(error):
+        if not may_retry(error):
             self._faults += 1
             # A fault of the gateway may pass. A refusal stays one.
-            if error.code != "INTERNAL_ERROR" or self._faults >= 5:
+            is_fault = isinstance(error, RequestRefused) and error.code == "INTERNAL_ERROR"
+            if not is_fault or self._faults >= 5:
                 raise error
         pause = self._backoff.failed() + (getattr(error, "retry_after", None) or 0.0)
         if self._trouble is None:
