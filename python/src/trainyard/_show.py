@@ -5,12 +5,14 @@ from __future__ import annotations
 import html
 import math
 import sys
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, Optional, Sequence
 
 if TYPE_CHECKING:
     from ._client import Job
 
+PERIOD_SECONDS = 0.25
 BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -68,10 +70,14 @@ def follow(job: Job, names: Sequence[str]) -> None:
     """Shows metrics as they come, until the job has ended."""
     show = _display()
     recent: Dict[str, Deque[float]] = {}
+    shown_at = 0.0
     with job.metrics(*names) as points:
         for point in points:
             recent.setdefault(point.name, deque(maxlen=500)).append(point.value)
-            show(job, recent, point.iteration)
+            # Thousands of points may come at once.
+            if time.monotonic() - shown_at >= PERIOD_SECONDS:
+                show(job, recent, point.iteration)
+                shown_at = time.monotonic()
     show(job.refresh(), recent, None)
     if sys.stderr.isatty():
         sys.stderr.write("\n")
