@@ -100,7 +100,7 @@ function zip(entries: readonly Entry[]): Buffer {
     shared.writeUInt16LE(bytes.length, 22);
     const local = Buffer.concat([Buffer.from('PK\x03\x04', 'latin1'), shared, bytes, packed]);
     const rest = Buffer.alloc(14);
-    rest.writeUInt32LE(((0o100644 << 16) >>> 0) >>> 0, 6);
+    rest.writeUInt32LE(0o100644 * 0x10000, 6); // a plain file that everybody may read
     rest.writeUInt32LE(offset, 10);
     directory.push(Buffer.concat([Buffer.from('PK\x01\x02\x14\x03', 'latin1'), shared, rest, bytes]));
     parts.push(local);

@@ -2,10 +2,11 @@
  * The Python package: its own tests (python/tests) with the Python of this machine against a real
  * gateway and agent, and the wheel that the gateway serves.
  */
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { version } from '../../src/installation.ts';
+import { buildWheel } from '../../scripts/python-wheel.ts';
+import { fileOfPackage, version } from '../../src/installation.ts';
 import { createSqliteDatabase, type TestDatabase } from '../support/databases.ts';
 import { createFolder, removeFolder } from '../support/folders.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
@@ -90,6 +91,12 @@ describe.skipIf(!hasPython)(`The wheel that a gateway serves${unlessPython}`, ()
     expect((await fetch(`${gateway.url}/python`)).url).toBe(`${gateway.url}/python/`);
     expect((await fetch(`${gateway.url}/python/other.whl`)).status).toBe(404);
     expect((await fetch(`${gateway.url}/python/`, { method: 'POST' })).status).toBe(405);
+  });
+
+  test('has the same bytes each time it is built', async () => {
+    const read = async () => Buffer.from(await (await fetch(`${gateway.url}/python/${name}`)).arrayBuffer());
+    buildWheel();
+    expect(readFileSync(fileOfPackage(`dist/python/${name}`)).equals(await read())).toBe(true);
   });
 
   test('installs into an empty environment with nothing else, and runs a job', async () => {
