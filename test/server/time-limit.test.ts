@@ -52,6 +52,13 @@ describe('A limit on time', () => {
     expect(times).toBe(10);
     expect(vi.getTimerCount()).toBe(1);
   });
+
+  test('lets go of what has ended, and of what began before and after it', () => {
+    const limit = new TimeLimit(100);
+    const [, second = fail()] = [limit.begin(() => {}), limit.begin(() => {}), limit.begin(() => {})];
+    limit.end(second);
+    expect(second).toMatchObject({ exceeded: null, before: null, after: null });
+  });
 });
 
 function fail(): never {
