@@ -18,7 +18,7 @@ from trainyard import tensors
 from trainyard.tensors import Tensor, Tensors
 
 try:
-    import numpy
+    import numpy  # pyright: ignore[reportMissingImports]
 except ImportError:
     numpy = None
 

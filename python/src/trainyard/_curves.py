@@ -45,7 +45,7 @@ class Curve:
 
         Raises ImportError where NumPy is not installed.
         """
-        import numpy
+        import numpy  # pyright: ignore[reportMissingImports]
 
         library: Any = numpy
         nan = float("nan")

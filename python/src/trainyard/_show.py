@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import importlib
 import math
 import sys
 import time
@@ -90,10 +91,10 @@ def _display() -> Shown:
     ipython: Any = sys.modules.get("IPython")
     if ipython is None or ipython.get_ipython() is None:
         return _print_line
-    from IPython.display import HTML, display  # pyright: ignore
-
-    html_of: Any = HTML  # pyright: ignore[reportUnknownVariableType]
-    handle: Any = display(html_of(""), display_id=True)  # pyright: ignore
+    # By name: IPython is not there where types are checked.
+    shown: Any = importlib.import_module("IPython.display")
+    html_of = shown.HTML
+    handle = shown.display(html_of(""), display_id=True)
 
     def show(job: Job, recent: Dict[str, Deque[float]], iteration: Optional[int]) -> None:
         charts = [

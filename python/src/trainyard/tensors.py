@@ -267,7 +267,7 @@ def _offset(entry: Tuple[str, Entry]) -> Tuple[int, int]:
 
 def _numpy() -> Any:
     try:
-        import numpy
+        import numpy  # pyright: ignore[reportMissingImports]
     except ImportError:
         return None
     return numpy
