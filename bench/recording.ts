@@ -48,7 +48,7 @@ export function recordReport(
   name: string,
   report: (turn: number) => Omit<ReportProgressInput, 'leaseToken'>,
 ): Promise<Recording> {
-  const isOfRows = ({ sql }: Statement) => /^insert into "(metric_points|telemetry_samples|log_chunks)"/.test(sql);
+  const isOfRows = ({ sql }: Statement) => /^insert or fail into "(metric_points|telemetry_samples|log_chunks)"/.test(sql);
   return record(
     join(folder, name),
     async (domain, { id: projectId }) => {

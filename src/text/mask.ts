@@ -51,7 +51,7 @@ export class Mask {
     return this.text(text, (secret) => '*'.repeat(Buffer.byteLength(secret)));
   }
 
-  /** Masks all text in a value, including keys. */
+  /** Masks all text in a value, including keys. Parts without a secret stay the same objects. */
   value<Value>(value: Value): Value {
     // Cast: the result has the input's shape; text stays text.
     return this.#valueOf(value) as Value;
@@ -59,9 +59,12 @@ export class Mask {
 
   #valueOf(value: unknown): unknown {
     if (typeof value === 'string') return this.text(value);
-    if (Array.isArray(value)) return value.map((entry) => this.#valueOf(entry));
     if (typeof value !== 'object' || value === null || value instanceof Date) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, entry]) => [this.text(key), this.#valueOf(entry)]));
+    if (Array.isArray(value)) return value.map((entry) => this.#valueOf(entry));
+    const entries = Object.entries(value);
+    const masked = entries.map(([key, entry]) => [this.text(key), this.#valueOf(entry)] as const);
+    const isSame = masked.every(([key, entry], i) => key === entries[i]?.[0] && entry === entries[i]?.[1]);
+    return isSame ? value : Object.fromEntries(masked);
   }
 
   /** The patterns that may begin at the end of a text. */

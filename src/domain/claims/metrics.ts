@@ -99,7 +99,9 @@ async function sortPoints(change: Change, of: Attempt, metrics: readonly MetricI
     const { name, iteration, value } = metric;
     if (iteration !== null && iteration !== undefined) {
       const key = `${iteration} ${name}`;
-      const storedValue = seen.get(key) ?? (await find(name, iteration));
+      const found = seen.get(key) ?? find(name, iteration);
+      // Not awaited where it is known: a report has a thousand points.
+      const storedValue = found instanceof Promise ? await found : found;
       if (storedValue !== undefined) {
         ignored.push({ name, iteration, value, storedValue });
         continue;

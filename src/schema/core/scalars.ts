@@ -22,7 +22,12 @@ const RFC_3339 = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?)(?:Z|[+-]\d\d:\d\d)
 const EARLIEST = Date.parse('0001-01-01T00:00:00.000Z');
 const LATEST = Date.parse('9999-12-31T23:59:59.999Z');
 
+const USUAL_LENGTH = '0000-00-00T00:00:00.000Z'.length;
+
 function parseDateTime(value: unknown): Date {
+  // As JavaScript writes it, which is what most clients send.
+  const usual = typeof value === 'string' && value.length === USUAL_LENGTH ? new Date(value) : null;
+  if (usual !== null && usual.getTime() >= EARLIEST && usual.toISOString() === value) return usual;
   const local = typeof value === 'string' ? RFC_3339.exec(value)?.[1] : undefined;
   const time = local === undefined ? Number.NaN : Date.parse(String(value).toUpperCase());
   if (local !== undefined && time >= EARLIEST && time <= LATEST && isOfCalendar(local.toUpperCase())) return new Date(time);

@@ -7,7 +7,6 @@ import {
   GraphQLScalarType,
   type GraphQLSchema,
   GraphQLString,
-  getVariableValues,
   isSpecifiedScalarType,
   Kind,
   type TypeNode,
@@ -18,6 +17,7 @@ import { compileQuery, isCompiledQuery } from 'graphql-jit';
 import type { Operation } from '../documents/documents.ts';
 import { SizedCache } from '../documents/sized-cache.ts';
 import { countCompiledFields } from './jit-size.ts';
+import { VariableReader } from './variables.ts';
 
 /** Compiling costs about what this many compiled runs save. */
 export const RUNS_BEFORE = 8;
@@ -71,6 +71,7 @@ interface Compiled {
  */
 export class Jit {
   readonly #schema: GraphQLSchema;
+  readonly #variables: VariableReader;
   readonly #now: () => number;
   /** Null: the operation cannot be compiled, or is too large. */
   readonly #compiled = new SizedCache<Operation, Compiled | null>(MAX_BYTES);
@@ -79,6 +80,7 @@ export class Jit {
 
   constructor(schema: GraphQLSchema, now: () => number = () => performance.now()) {
     this.#schema = schema;
+    this.#variables = new VariableReader(schema);
     this.#now = now;
   }
 
@@ -89,7 +91,7 @@ export class Jit {
     if (!definitions || definitions.length === 0) return compiled.query(run.rootValue, run.context, {});
     const { variables = {} } = run;
     if (compiled.texts?.every((name) => typeof variables[name] === 'string')) return compiled.query(run.rootValue, run.context, variables);
-    const { coerced, errors } = getVariableValues(this.#schema, definitions, variables, { maxErrors: 50 });
+    const { coerced, errors } = this.#variables.read(definitions, variables);
     if (!coerced) return { errors };
     if (compiled.nested.some((name) => !(name in coerced))) return interpret(this.#schema, operation, run);
     return compiled.query(run.rootValue, run.context, coerced);
