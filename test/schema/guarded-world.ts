@@ -182,7 +182,10 @@ export async function guardWorld(seed: Seed): Promise<GuardedWorld> {
     'Job.latestFragment': 'filename: "model.safetensors"',
     'Project.latestFragment': 'filename: "model.safetensors"',
     'Job.metricSeries': 'name: "loss"',
+    'Fragment.nativeType': 'dialect: MLCYCLE',
+    'Job.nativeInitiator': 'dialect: MLCYCLE',
     'Job.nativeStatus': 'dialect: MLCYCLE',
+    'Step.nativeStatus': 'dialect: MLCYCLE',
     'Step.logFrom': 'attempt: 1, line: 1',
     'Step.logSearch': 'text: "a"',
   };

@@ -41,7 +41,7 @@ const things: Readonly<Record<string, Row>> = {
   Job: {
     readJobs:
       'billableBytes computeTime container createdAt datasetId datasetVersionId description events federation finishedAt history httpUrl id initiator ' +
-      'internalHostname isPreemptible item items labels latestTelemetry metricCurves metricNames metricSeries metrics name nativeStatus output owner priority ' +
+      'internalHostname isPreemptible item items labels latestTelemetry metricCurves metricNames metricSeries metrics name nativeInitiator nativeStatus output owner priority ' +
       'runTimeoutSeconds scheduleTimeoutSeconds settings settingsSources settingsWarnings sshServer startedAt status statusMessage step steps telemetry ' +
       // What the job belongs to and has produced is shown with it. Fields of those objects have
       // their own rights.
@@ -58,7 +58,7 @@ const things: Readonly<Record<string, Row>> = {
   StatusTransition: { readJobs: 'actor at cursor description exitCode from reason to' },
   Step: {
     readJobs:
-      'attempts container createdAt finishedAt id job log logBytes logEnd logFrom logLines logSearch logTail maxAttempts metrics name number part queuedAt requiredLabels resources round startedAt ' +
+      'attempts container createdAt finishedAt id job log logBytes logEnd logFrom logLines logSearch logTail maxAttempts metrics name nativeStatus number part queuedAt requiredLabels resources round startedAt ' +
       // Without readDevices, whyNot only says that no device has claimed the step.
       'status statusMessage transitions whyNot',
     readFragments: 'fragments',
@@ -108,7 +108,7 @@ const things: Readonly<Record<string, Row>> = {
   FragmentReadyEvent: { readJobs: event, readFragments: 'fragment' },
 
   Fragment: {
-    readFragments: 'attempt contentType createdAt downloadUrl filename id name readyAt sha256 sizeBytes stateDict status text type',
+    readFragments: 'attempt contentType createdAt downloadUrl filename id name nativeType readyAt sha256 sizeBytes stateDict status text type',
     readProjects: 'project',
     readJobs: 'job step',
     readDevices: 'device',

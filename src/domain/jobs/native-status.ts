@@ -1,5 +1,6 @@
-/** The status of a job in the terms of other systems, for clients that come from them. */
-import type { JobStatus } from '../core/lifecycle.ts';
+/** Jobs, steps and files in the terms of other systems, for clients that come from them. */
+import type { JobStatus, StepStatus } from '../core/lifecycle.ts';
+import type { FragmentType, JobInitiator } from '../core/vocabulary.ts';
 
 export const dialects = ['VERGEAI', 'SEEME', 'NEUROMATION', 'MLCYCLE'] as const;
 export type Dialect = (typeof dialects)[number];
@@ -31,3 +32,16 @@ export function nativeStatus(dialect: Dialect, { status, isFederated, isAggregat
   }
   return words[status][dialect];
 }
+
+/** A step has the words of a job. One that never ran because another failed was only ever created. */
+export const nativeStepStatus = (dialect: Dialect, status: StepStatus): string => words[status === 'SKIPPED' ? 'BLOCKED' : status][dialect];
+
+/** mlcycle's numbers. The other systems do not tell what started a job. */
+const initiators: Readonly<Record<JobInitiator, string>> = { MANUAL: '0', GIT: '1', DATA: '2' };
+export const nativeInitiator = (dialect: Dialect, initiator: JobInitiator): string | null =>
+  dialect === 'MLCYCLE' ? initiators[initiator] : null;
+
+/** mlcycle's numbers. It has three types of files, and the other systems have none. */
+const fragmentTypes: Partial<Record<FragmentType, string>> = { METRICS: '0', BUILD_LOGS: '1', MODEL: '2' };
+export const nativeFragmentType = (dialect: Dialect, type: FragmentType): string | null =>
+  dialect === 'MLCYCLE' ? (fragmentTypes[type] ?? null) : null;
