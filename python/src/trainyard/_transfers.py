@@ -29,13 +29,16 @@ def upload(
     *,
     type: Optional[FragmentType],
     job_id: Optional[str] = None,
+    step_number: Optional[int] = None,
     project_id: Optional[str] = None,
     lease_token: Optional[str] = None,
+    title: Optional[str] = None,
     replace: bool = False,
     show: bool = True,
 ) -> FileData:
     """Stores a file, or bytes. The gateway refuses other bytes than those that were hashed.
 
+    title: the name to show instead of `filename`.
     Raises FileNotFoundError, Refused (AlreadyExists without `replace`), GatewayUnreachable.
     """
     size, sha256 = _digest(source)
@@ -50,6 +53,10 @@ def upload(
     }
     if job_id is not None:
         given["jobId"] = job_id
+    if step_number is not None:
+        given["stepNumber"] = step_number
+    if title is not None:
+        given["name"] = title
     if project_id is not None:
         given["projectId"] = project_id
     if lease_token is not None:

@@ -108,7 +108,8 @@ const things: Readonly<Record<string, Row>> = {
   FragmentReadyEvent: { readJobs: event, readFragments: 'fragment' },
 
   Fragment: {
-    readFragments: 'attempt contentType createdAt downloadUrl filename id name nativeType readyAt sha256 sizeBytes stateDict status text type',
+    readFragments:
+      'attempt contentType createdAt downloadUrl filename id name nativeType readyAt sha256 sizeBytes stateDict status text type',
     readProjects: 'project',
     readJobs: 'job step',
     readDevices: 'device',

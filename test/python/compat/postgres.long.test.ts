@@ -1,0 +1,4 @@
+import { createPostgresDatabase } from '../../support/databases.ts';
+import { runDocuments } from './compat.ts';
+
+runDocuments(createPostgresDatabase, 'postgres');

@@ -1,0 +1,4 @@
+import { createSqliteDatabase } from '../../support/databases.ts';
+import { runDocuments } from './compat.ts';
+
+runDocuments(createSqliteDatabase, 'sqlite');
