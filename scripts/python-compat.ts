@@ -1,9 +1,9 @@
 /**
- * Writes python/src/trainyard/compat/_operations.py: the operations of the modules that stand in for
- * the five systems. codegen.ts calls it.
+ * Writes python/src/trainyard/compat/_operations.py: the operations of the modules that stand in
+ * for the five systems. codegen.ts calls it.
  *
- * Their answers stay the JSON that they are: each module makes the objects of its system of them. So
- * they need no types, and `import trainyard` does not load them.
+ * Their answers stay the JSON that they are: each module makes the objects of its system of them.
+ * So they need no types, and `import trainyard` does not load them.
  */
 import { buildASTSchema, concatAST, type DocumentNode, Kind, type OperationDefinitionNode, validate } from 'graphql';
 import { partsOf, pythonDocuments } from './python-documents.ts';

@@ -33,7 +33,7 @@ export function nativeStatus(dialect: Dialect, { status, isFederated, isAggregat
   return words[status][dialect];
 }
 
-/** A step has the words of a job. One that never ran because another failed was only ever created. */
+/** A step has the words of a job. One that was skipped was never more than created there. */
 export const nativeStepStatus = (dialect: Dialect, status: StepStatus): string => words[status === 'SKIPPED' ? 'BLOCKED' : status][dialect];
 
 /** mlcycle's numbers. The other systems do not tell what started a job. */
