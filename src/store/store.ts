@@ -35,6 +35,11 @@ export interface Statement<P, R> {
   readonly name: string;
   /** Whether it reads the lists of many, which together may be of any length. */
   readonly isList: boolean;
+  /**
+   * Whether it reads nothing that a change may have written with `runLater`, so that those writes
+   * need not be done before.
+   */
+  readonly isApart?: boolean;
   build(db: Database, t: Tables, $: Placeholder<P>, dialect: Dialect): Preparable<R>;
 }
 
@@ -95,10 +100,10 @@ export const statements: ReadonlyMap<string, Statement<never, unknown>> = named;
 export function statement<P extends object, R>(
   name: string,
   build: (db: Database, t: Tables, $: Placeholder<P>, dialect: Dialect) => Preparable<R>,
-  { isList = false }: { isList?: boolean } = {},
+  { isList = false, isApart = false }: { isList?: boolean; isApart?: boolean } = {},
 ): Statement<P, R> {
   if (named.has(name) || name.length > 63) throw new Error(`A statement needs a short name of its own: ${name}`);
-  const made: Statement<P, R> = { name, build, isList };
+  const made: Statement<P, R> = { name, build, isList, isApart };
   named.set(name, made);
   return made;
 }
@@ -135,8 +140,28 @@ export const anyTopic: Topic = '*';
 export const kindOf = (topic: Topic): string => topic.split(':', 1)[0] ?? topic;
 
 export interface Tx extends Queries {
+  /**
+   * Runs a write whose result nothing waits for. It is done before the next query or the commit, on
+   * PostgreSQL together with others. `use` gets its result, with rows as JSON has them. What `use`
+   * throws undoes the change.
+   */
+  runLater<P, R>(query: Statement<P, R>, values: P, use?: (result: R) => void): Promise<void>;
+  /** The same for two, of which the second inserts a number that the first returns. */
+  runPairLater<P, Q>(first: Numbering<P>, second: Numbered<Q>): Promise<void>;
   /** Wakes the listeners of this topic once the change is committed. */
   touch(topic: Topic): void;
+}
+
+export interface Numbering<P> {
+  readonly query: Statement<P, unknown>;
+  readonly values: P;
+  /** The column of the number. */
+  readonly returned: string;
+}
+export interface Numbered<Q> {
+  readonly query: Statement<Q, unknown>;
+  /** Gets a function that gives the number plus another. */
+  valuesWith(returned: (plus: number) => unknown): Q;
 }
 
 export interface Store {

@@ -6,7 +6,7 @@ import { readdirSync } from 'node:fs';
 import SqliteDatabase from 'better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { placeholder } from '../../src/store/statements/prepared.ts';
-import { type Placeholder, type Statement, statements, type Tx } from '../../src/store/store.ts';
+import { type Numbered, type Numbering, type Placeholder, type Statement, statements, type Tx } from '../../src/store/store.ts';
 import { createSqliteDatabase, describeOnEachStore } from '../support/databases.ts';
 import { calls } from './calls.ts';
 import { openPlanner, type Planner } from './plans.ts';
@@ -53,7 +53,18 @@ describeOnEachStore('the plan of a query', (_open, create) => {
       if (whole.length > 0) found.set(name, [...(found.get(name) ?? []), ...whole]);
     };
     for (const statement of ofModules) await note(statement.name, textOf(planner, statement).sql);
-    const tx: Tx = Object.assign(planner.queries, { touch() {} });
+    const { queries } = planner;
+    const tx: Tx = Object.assign(queries, {
+      touch() {},
+      runLater: async <P, R>(query: Statement<P, R>, values: P) => void (await queries.run(query, values)),
+      runPairLater: async <P, Q>({ query, values }: Numbering<P>, second: Numbered<Q>) => {
+        await queries.run(query, values);
+        await queries.run(
+          second.query,
+          second.valuesWith((plus) => plus),
+        );
+      },
+    });
     for (const { name, run } of calls) {
       await run(tx);
       const texts = planner.noted();

@@ -20,8 +20,8 @@ export async function extend(change: Change, step: StepRow, token: string, lease
   const [job] = step.status === 'CANCELLING' ? await tx.run(jobById, { id: step.jobId }) : [];
   const latest = job?.finishedAt ? job.finishedAt.getTime() + domain.limits.lateModelSeconds * 1_000 : wanted;
   const expiresAt = new Date(Math.min(wanted, latest));
-  await tx.run(extendLease, { id: step.id, leaseExpiresAt: expiresAt, leaseSeconds });
-  await tx.run(extendAttempt, { stepId: step.id, number: step.attemptCount, leaseExpiresAt: expiresAt });
+  await tx.runLater(extendLease, { id: step.id, leaseExpiresAt: expiresAt, leaseSeconds });
+  await tx.runLater(extendAttempt, { stepId: step.id, number: step.attemptCount, leaseExpiresAt: expiresAt });
   return { token, attempt: step.attemptCount, expiresAt };
 }
 

@@ -1,6 +1,6 @@
 /** A write in progress: its transaction, its principal and its time. */
 
-import { insertEvent, takeNumbers } from '../../store/changes/streams.ts';
+import { appendEventsLater, insertEvent, takeNumbers } from '../../store/changes/streams.ts';
 import type { EventRow, JobRow } from '../../store/schema/tables.ts';
 import { insertRows } from '../../store/statements/inserts.ts';
 import { feedTopic, type Topic, type Tx } from '../../store/store.ts';
@@ -51,7 +51,7 @@ export async function change<T>(domain: Domain, principal: Principal | null, wor
         const count = (what: () => void) => void counts.push(what);
         const change: Change = { tx, domain, now: clock.now(), ...who, count, jobs: new Map(), events: [] };
         const done = await work(change);
-        await storeEvents(change);
+        await storeLastEvents(change);
         return done;
       });
       for (const count of counts) count();
@@ -114,6 +114,15 @@ export async function storeEvents({ tx, events }: Change): Promise<ReadonlyMap<s
   });
   await insertRows(tx, insertEvent, rows);
   return last;
+}
+
+/** Stores the events at the end of a change. Nobody needs their numbers. */
+async function storeLastEvents(change: Change): Promise<void> {
+  const { tx, events } = change;
+  const [first] = events;
+  const isOfOneJob = first !== undefined && events.every(({ jobId }) => jobId === first.jobId);
+  if (isOfOneJob && (await appendEventsLater(tx, first.jobId, events))) events.length = 0;
+  else await storeEvents(change);
 }
 
 const WORK = 'work:';

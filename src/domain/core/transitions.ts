@@ -49,9 +49,11 @@ export async function moveStep(
 ): Promise<StepRow> {
   const to = nextStepStatus(step.status, transition);
   const moved: StepRow = { ...step, ...columns, status: to ?? step.status };
-  if (to === null || !(await saveStep(change.tx, step, moved))) {
+  const refuse = () => {
     throw wrongState.step(step, stepStatusesThatAllow(transition));
-  }
+  };
+  if (to === null) return refuse();
+  await saveStep(change.tx, step, moved, refuse);
   if (step.status === 'QUEUED') {
     change.tx.touch(topics.taken);
     // The capacity that was reserved for it there is free.
@@ -95,9 +97,11 @@ export async function moveJob(
     status: to ?? job.status,
   };
   const moved = { ...job, ...changed };
-  if (to === null || !(await saveJob(change.tx, job, moved))) {
+  const refuse = () => {
     throw wrongState.job(job, jobStatusesThatAllow(transition));
-  }
+  };
+  if (to === null) return refuse();
+  await saveJob(change.tx, job, moved, refuse);
   noteJob(change, job.id, changed);
   if (isMove) {
     change.count(() => change.domain.instruments.jobChanges.of({ to, reason }).add());

@@ -37,7 +37,7 @@ export async function endAttempt(
   const { tx, now } = change;
   // Before the stream of events, because the job is locked before its streams.
   await forgetAddresses(change, await lockedJob(change, step.jobId));
-  await tx.run(saveAttempt, {
+  await tx.runLater(saveAttempt, {
     stepId: step.id,
     number: step.attemptCount,
     outcome,
@@ -135,7 +135,9 @@ export async function endJob(change: Change, job: JobRow, transition: JobTransit
   await endRounds(change, job, transition);
   const result = transition === 'succeed' ? await recordResult(change, job) : {};
   const ended = await moveJob(change, { ...job, ...result }, transition, cause, { finishedAt: now, deadlineAt: null });
-  for (const { id } of await tx.run(endJobKeys, { jobId: job.id, now })) tx.touch(topics.key(id));
+  await tx.runLater(endJobKeys, { jobId: job.id, now }, (keys) => {
+    for (const { id } of keys) tx.touch(topics.key(id));
+  });
   const next = await handOn(change, ended);
   if (next) await endJob(change, next.job, 'fail', next.cause);
   return ended;
@@ -152,8 +154,8 @@ async function awaitLateModel(change: Change, step: StepRow, cause: Cause): Prom
   if (step.leaseDeviceId) tx.touch(topics.device(step.leaseDeviceId));
   const latest = new Date(now.getTime() + domain.limits.lateModelSeconds * 1_000);
   if (step.leaseExpiresAt === null || step.leaseExpiresAt <= latest) return;
-  await tx.run(extendLease, { id: step.id, leaseExpiresAt: latest, leaseSeconds: step.leaseSeconds ?? 0 });
-  await tx.run(extendAttempt, { stepId: step.id, number: step.attemptCount, leaseExpiresAt: latest });
+  await tx.runLater(extendLease, { id: step.id, leaseExpiresAt: latest, leaseSeconds: step.leaseSeconds ?? 0 });
+  await tx.runLater(extendAttempt, { stepId: step.id, number: step.attemptCount, leaseExpiresAt: latest });
 }
 
 /** Ends a step because its job ends. */

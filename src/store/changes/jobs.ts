@@ -51,9 +51,11 @@ const saveChanged = updateOf<Pick<JobRow, (typeof lifecycle)[number]>, Statement
     ),
 );
 
-/** Returns false if another transaction moved the job since it was read. */
-export async function saveJob(tx: Tx, before: JobRow, after: JobRow): Promise<boolean> {
-  return rowsChanged(await tx.run(saveChanged(before, after), { ...after, fromStatus: before.status })) === 1;
+/** Calls `refuse`, which throws, if another transaction moved the job since it was read. */
+export function saveJob(tx: Tx, before: JobRow, after: JobRow, refuse: () => never): Promise<void> {
+  return tx.runLater(saveChanged(before, after), { ...after, fromStatus: before.status }, (result) => {
+    if (rowsChanged(result) !== 1) refuse();
+  });
 }
 
 /** Saves other columns of a job. This is rare, so the statement is built for each call. */

@@ -34,13 +34,16 @@ export const modelVersionById = statement('model version by id', (db, t, $: Plac
 );
 
 /** The newest model of a job that is uploaded completely. */
-export const newestModelOfJob = statement('newest model of job', (db, t, $: Placeholder<{ jobId: string }>) =>
-  db
-    .select({ id: t.fragments.id })
-    .from(t.fragments)
-    .where(and(eq(t.fragments.jobId, $('jobId')), isWord(t.fragments.type, 'MODEL'), isWord(t.fragments.status, 'READY')))
-    .orderBy(desc(t.fragments.readyAt), desc(t.fragments.id))
-    .limit(1),
+export const newestModelOfJob = statement(
+  'newest model of job',
+  (db, t, $: Placeholder<{ jobId: string }>) =>
+    db
+      .select({ id: t.fragments.id })
+      .from(t.fragments)
+      .where(and(eq(t.fragments.jobId, $('jobId')), isWord(t.fragments.type, 'MODEL'), isWord(t.fragments.status, 'READY')))
+      .orderBy(desc(t.fragments.readyAt), desc(t.fragments.id))
+      .limit(1),
+  { isApart: true },
 );
 
 /** Returns an unfinished job that starts from this fragment, if any. */

@@ -123,10 +123,12 @@ interface Before {
   readonly fromAttempt: number;
 }
 
-/** Returns false if another transaction moved the step since it was read. */
-export async function saveStep(tx: Tx, before: StepRow, after: StepRow): Promise<boolean> {
+/** Calls `refuse`, which throws, if another transaction moved the step since it was read. */
+export function saveStep(tx: Tx, before: StepRow, after: StepRow, refuse: () => never): Promise<void> {
   const from = { fromStatus: before.status, fromAttempt: before.attemptCount };
-  return rowsChanged(await tx.run(saveChanged(before, after), { ...after, ...from })) === 1;
+  return tx.runLater(saveChanged(before, after), { ...after, ...from }, (result) => {
+    if (rowsChanged(result) !== 1) refuse();
+  });
 }
 
 export const saveAttempt = statement(

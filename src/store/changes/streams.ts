@@ -5,8 +5,8 @@
 import { and, count, eq, gte, lte, sql } from 'drizzle-orm';
 import type { StreamKind } from '../../domain/core/vocabulary.ts';
 import { isUntiered } from '../queries/tiers.ts';
-import type { MetricPointRow } from '../schema/tables.ts';
-import { inSizes, insertOf, insertRows } from '../statements/inserts.ts';
+import type { EventRow, MetricPointRow } from '../schema/tables.ts';
+import { inSizes, insertOf, insertRows, insertTogether } from '../statements/inserts.ts';
 import { type Placeholder, statement, type Tx } from '../store.ts';
 import { extendTiers } from './tiers.ts';
 
@@ -78,6 +78,31 @@ function firstOf([row]: readonly { readonly last: number }[], count: number): nu
 }
 
 export const insertEvent = insertOf<'events', 'position'>('events', { arrival: 'position', ...inSizes });
+
+type NewEvent = Omit<EventRow, 'position'>;
+
+/**
+ * Appends events to the stream of their job, when their numbers are not needed. Returns false, and
+ * does nothing, if they are more than one statement inserts together with other writes.
+ */
+export async function appendEventsLater(tx: Tx, jobId: string, events: readonly Omit<NewEvent, 'seq'>[]): Promise<boolean> {
+  const by = events.length;
+  // Cast: the number of an event is what the other statement returns, or stands for it.
+  const numbered = (last: (plus: number) => unknown) => events.map((event, i) => ({ ...event, seq: last(i + 1 - by) }) as NewEvent);
+  const insert = insertTogether(
+    tx,
+    insertEvent,
+    numbered(() => 0),
+  );
+  if (!insert) return false;
+  const { query } = insert;
+  await tx.runPairLater(
+    { query: advance, values: { jobId, kind: 'event', by }, returned: 'last' },
+    { query, valuesWith: (last) => insertTogether(tx, insertEvent, numbered(last))?.values ?? [] },
+  );
+  return true;
+}
+
 const insertMetricPoints = insertOf('metricPoints', inSizes);
 export const insertTelemetrySamples = insertOf('telemetrySamples', inSizes);
 export const insertLogChunks = insertOf('logChunks', inSizes);

@@ -10,7 +10,6 @@ import pg from 'pg';
 import type { Instrument } from '../../instruments/instruments.ts';
 import { poolGauges, queueDepth, StoreInstruments } from '../instruments.ts';
 import { tables } from '../schema/postgres.ts';
-import { PreparedStatements } from '../statements/prepared.ts';
 import {
   anyTopic,
   type Database,
@@ -24,6 +23,7 @@ import {
   type Tx,
 } from '../store.ts';
 import { isNulRefused, StoreUnavailable, unavailabilityOf } from '../unavailable.ts';
+import { Connection } from './connection.ts';
 import { asDatabase, dialect } from './dialect.ts';
 import { Election, whileElected } from './election.ts';
 import { Notifier } from './notify.ts';
@@ -125,7 +125,7 @@ class PostgresStore implements Store {
   trouble: string | null = null;
   readonly #instruments: StoreInstruments;
   readonly #pool: pg.Pool;
-  readonly #connections = new WeakMap<pg.PoolClient, PreparedStatements>();
+  readonly #connections = new WeakMap<pg.PoolClient, Connection>();
   readonly #notifier: Notifier;
   readonly #election: Election;
   readonly #sequencer: Sequencer;
@@ -151,7 +151,7 @@ class PostgresStore implements Store {
       db: asDatabase(readingTwice(pool)),
       t: tables,
       dialect,
-      run: (query, values) => twice(() => this.#withConnection((connection) => connection.run(query, values))),
+      run: (query, values) => twice(() => this.#withConnection(({ statements }) => statements.run(query, values))),
       runUnnamed: async (build) => build(),
     };
     pool.on('connect', () => {
@@ -175,9 +175,9 @@ class PostgresStore implements Store {
     const asked = performance.now();
     for (let [tries, losses] = [1, 0]; ; tries++) {
       try {
-        const { value, touched } = await this.#withConnection((connection, client) => {
+        const { value, touched } = await this.#withConnection((connection) => {
           if (tries === 1) this.#instruments.queueSeconds.note((performance.now() - asked) / 1_000);
-          return transact(connection, client, work, this.#instruments);
+          return transact(connection, work, this.#instruments);
         });
         this.trouble = null;
         this.#instruments.committed.add();
@@ -243,16 +243,16 @@ class PostgresStore implements Store {
     if (touched.size > 0) this.#notifier.publish(touched);
   }
 
-  async #withConnection<T>(use: (connection: PreparedStatements, client: pg.PoolClient) => Promise<T>): Promise<T> {
+  async #withConnection<T>(use: (connection: Connection) => Promise<T>): Promise<T> {
     const client = await this.#pool.connect();
     let connection = this.#connections.get(client);
     if (!connection) {
-      connection = new PreparedStatements(asDatabase(client), tables, dialect);
+      connection = new Connection(client);
       this.#connections.set(client, connection);
     }
     let broken: Error | undefined;
     try {
-      return await use(connection, client);
+      return await use(connection);
     } catch (error) {
       if (error instanceof Error && (error instanceof Undone || isConnectionLost(error))) broken = error;
       throw error;
@@ -267,18 +267,20 @@ class PostgresTx implements Tx {
   readonly dialect = dialect;
   readonly db: Database;
   readonly touched = new Set<Topic>();
-  readonly #connection: PreparedStatements;
+  readonly #connection: Connection;
 
-  constructor(connection: PreparedStatements) {
+  constructor(connection: Connection) {
     this.#connection = connection;
-    this.db = connection.db;
+    this.db = connection.statements.db;
   }
   run<P, R>(query: Statement<P, R>, values: P): Promise<R> {
-    return this.#connection.run(query, values);
+    return this.#connection.statements.run(query, values);
   }
   runUnnamed<R>(build: () => Preparable<R>): Promise<R> {
-    return this.#connection.runUnnamed(build);
+    return this.#connection.statements.runUnnamed(build);
   }
+  runLater: Tx['runLater'] = (query, values, use) => this.#connection.later.add(query, values, use);
+  runPairLater: Tx['runPairLater'] = (first, second) => this.#connection.later.addPair(first, second);
   touch(topic: Topic): void {
     this.touched.add(topic);
   }
@@ -300,16 +302,13 @@ class Undone extends Error {
  */
 const orUndone = (error: unknown): unknown => (isConnectionLost(error) && !isUnanswered(error) ? new Undone(error) : error);
 
-async function transact<T>(
-  connection: PreparedStatements,
-  client: pg.PoolClient,
-  work: (tx: Tx) => Promise<T>,
-  instruments: StoreInstruments,
-) {
+async function transact<T>(connection: Connection, work: (tx: Tx) => Promise<T>, instruments: StoreInstruments) {
+  const { client, later } = connection;
   const tx = new PostgresTx(connection);
   try {
     await client.query('BEGIN');
     const value = await work(tx);
+    await later.flush();
     const before = performance.now();
     const { command } = await client.query('COMMIT').catch((error: unknown) => {
       // The server ended the connection before COMMIT reached it.
@@ -322,6 +321,7 @@ async function transact<T>(
     instruments.commitWrites.note(1);
     return { value, touched: tx.touched };
   } catch (error) {
+    later.discard();
     // On a lost connection, ROLLBACK would wait behind a statement that is never answered. The
     // server rolls back by itself.
     if (!(error instanceof Undone) && !isConnectionLost(error)) await client.query('ROLLBACK').catch(() => {});

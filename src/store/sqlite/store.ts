@@ -336,6 +336,18 @@ class SqliteTx implements Tx {
   }
   run: Tx['run'] = (query, values) => this.#live().run(query, values);
   runUnnamed: Tx['runUnnamed'] = (build) => this.#live().runUnnamed(build);
+  // Here a statement is a call of a function: there is nothing to gain by waiting for others.
+  runLater: Tx['runLater'] = async (query, values, use) => {
+    const result = await this.run(query, values);
+    use?.(result);
+  };
+  runPairLater: Tx['runPairLater'] = async (first, second) => {
+    const [row] = (await this.run(first.query, first.values)) as Record<string, number>[]; // it returns a number
+    await this.run(
+      second.query,
+      second.valuesWith((plus) => (row?.[first.returned] ?? 0) + plus),
+    );
+  };
   touch(topic: Topic): void {
     this.touched.add(topic);
   }

@@ -74,22 +74,41 @@ export function emptyRow<N extends TableName>(t: Tables, table: N): Empty<Row<N>
 /** For the stream tables: as few statements as the number of rows allows. */
 export const inSizes = { sizes: SIZES };
 
+/** More rows are not worth a statement together with other writes. */
+const MOST_LATER = 4;
+
+/** The statement that inserts these rows at once, if there is one for their number. */
+export function insertTogether<R extends object>(
+  tx: Tx,
+  insert: Insert<R>,
+  rows: readonly R[],
+): { query: Statement<readonly unknown[], unknown>; values: unknown[] } | null {
+  const [, query] = insert.bySize.find(([size]) => size === rows.length) ?? [];
+  return query && rows.length <= MOST_LATER ? { query, values: valuesOf(insert.columnsOf(tx.t), rows) } : null;
+}
+
+function valuesOf<R extends object>(columns: readonly string[], rows: readonly R[]): unknown[] {
+  const values: unknown[] = [];
+  for (const row of rows) {
+    for (const column of columns) {
+      const value = (row as Readonly<Record<string, unknown>>)[column]; // its type has all columns
+      if (value === undefined) throw new Error(`A row without its ${column} cannot be inserted.`);
+      values.push(value);
+    }
+  }
+  return values;
+}
+
 /** Inserts these rows in order. */
 export async function insertRows<R extends object>(tx: Tx, insert: Insert<R>, rows: readonly R[]): Promise<void> {
+  const few = insertTogether(tx, insert, rows);
+  if (few) return tx.runLater(few.query, few.values);
   const columns = insert.columnsOf(tx.t);
   for (let from = 0; from < rows.length; ) {
     const left = rows.length - from;
     const [size, query] = insert.bySize.find(([n]) => n <= left) ?? [];
     if (!size || !query) throw new Error('The insert has no statement for one row.');
-    const values: unknown[] = [];
-    for (const row of rows.slice(from, from + size)) {
-      for (const column of columns) {
-        const value = (row as Readonly<Record<string, unknown>>)[column]; // its type has all columns
-        if (value === undefined) throw new Error(`A row without its ${column} cannot be inserted.`);
-        values.push(value);
-      }
-    }
-    await tx.run(query, values);
+    await tx.run(query, valuesOf(columns, rows.slice(from, from + size)));
     from += size;
   }
 }

@@ -78,6 +78,7 @@ afterAll(() => database.remove());
 
 /** The same domain, with slow statements in each write. */
 function slowed(domain: Domain): Domain {
+  const pause = (tx: Tx) => tx.db.select({ slept: sql`pg_sleep(${PACE_SECONDS})` }).from(sql`(select 1) as one`);
   const slow = (tx: Tx): Tx => ({
     t: tx.t,
     dialect: tx.dialect,
@@ -86,8 +87,16 @@ function slowed(domain: Domain): Domain {
     runUnnamed: (build) => tx.runUnnamed(build),
     async run(query, values) {
       const answer = await tx.run(query, values);
-      await tx.db.select({ slept: sql`pg_sleep(${PACE_SECONDS})` }).from(sql`(select 1) as one`);
+      await pause(tx);
       return answer;
+    },
+    async runLater(query, values, use) {
+      await tx.runLater(query, values, use);
+      await pause(tx);
+    },
+    async runPairLater(first, second) {
+      await tx.runPairLater(first, second);
+      await pause(tx);
     },
   });
   const slowStore: Store = Object.create(store, {
