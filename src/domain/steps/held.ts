@@ -68,8 +68,11 @@ export async function requireLease(
 async function lockHeld(change: Change, id: string, mayEnd: boolean): Promise<StepRow[]> {
   const { tx } = change;
   if (!mayEnd) return tx.run(lockStep, { id });
-  const outsideRounds = await tx.run(lockStepOutsideRounds, { id });
-  if (outsideRounds.length > 0) return outsideRounds;
+  const [outsideRounds] = await tx.run(lockStepOutsideRounds, { id });
+  if (outsideRounds) {
+    change.jobs.set(outsideRounds.job.id, outsideRounds.job);
+    return [outsideRounds.step];
+  }
   const [seen] = await tx.run(stepById, { id });
   if (!seen) return [];
   await lockRounds(change, seen);

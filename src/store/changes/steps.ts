@@ -23,12 +23,13 @@ export const lockStep = statement('lock step', (db, t, $: Placeholder<{ id: stri
   ),
 );
 
-/** The same, unless the step belongs to a round. */
+/** The same with its job, which is locked after it, unless the step belongs to a round. */
 export const lockStepOutsideRounds = statement('lock step outside rounds', (db, t, $: Placeholder<{ id: string }>, { lock }) =>
   lock(
     db
-      .select()
+      .select({ step: t.steps, job: t.jobs })
       .from(t.steps)
+      .innerJoin(t.jobs, eq(t.jobs.id, t.steps.jobId))
       .where(and(eq(t.steps.id, $('id')), isNull(t.steps.part))),
     'wait',
   ),

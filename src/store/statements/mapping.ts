@@ -19,28 +19,60 @@ type Row = Record<string, unknown>;
 /** The part of Drizzle's prepared query that is needed here. */
 interface Mappable {
   fields?: readonly { readonly path: readonly string[]; readonly field: unknown }[];
+  /** Whether the rows of each table are always there. */
+  joinsNotNullableMap?: Readonly<Record<string, boolean>>;
   customResultMapper?: (rows: readonly (readonly unknown[])[]) => unknown;
 }
 
 /**
- * Sets the mapping of a prepared query. Queries of joined tables with nested rows keep Drizzle's
- * mapping.
+ * Sets the mapping of a prepared query. Queries with rows of joined tables that may be missing keep
+ * Drizzle's mapping.
  */
 export function mapPlainly(prepared: object): void {
   const query: Mappable = prepared;
-  if (!query.fields || query.customResultMapper || query.fields.some(({ path }) => path.length !== 1)) return;
-  const columns = query.fields.map(({ path, field }) => ({ name: path[0] ?? '', decoder: decoderOf(field) }));
-  if (columns.some(({ decoder }) => decoder === undefined)) return;
+  if (!query.fields || query.customResultMapper) return;
+  const columns = query.fields.map(({ path: [first = '', second], field }) => ({
+    group: second === undefined ? null : first,
+    name: second ?? first,
+    decoder: decoderOf(field),
+  }));
+  if (columns.some(({ decoder }) => decoder === undefined) || query.fields.some(({ path }) => path.length > 2)) return;
+  const isNested = columns.some(({ group }) => group !== null);
+  if (!isNested) {
+    query.customResultMapper = mapperOf(columns.map((column, i) => ({ ...column, i })));
+    return;
+  }
+  if (Object.values(query.joinsNotNullableMap ?? {}).includes(false)) return;
+  const groups = Map.groupBy(
+    columns.map((column, i) => ({ ...column, i })),
+    ({ group }) => group ?? '',
+  );
+  if (groups.has('')) return;
+  const mappers = [...groups].map(([group, own]) => [group, mapperOf(own)] as const);
+  query.customResultMapper = (rows) => {
+    const mapped = mappers.map(([group, map]) => [group, map(rows)] as const);
+    return rows.map((_, i) => Object.fromEntries(mapped.map(([group, its]) => [group, its[i]])));
+  };
+}
+
+interface MappedColumn {
+  readonly name: string;
+  /** Its place in a row of the driver. */
+  readonly i: number;
+  readonly decoder: Decoder | null | undefined;
+}
+
+function mapperOf(columns: readonly MappedColumn[]): (rows: readonly (readonly unknown[])[]) => Row[] {
   // Copies of one template have all properties from the start, so that all rows have the same
   // shape.
   const template: Row = Object.fromEntries(columns.map(({ name }) => [name, null]));
-  query.customResultMapper = (rows) =>
+  return (rows) =>
     rows.map((values) => {
       const row = { ...template };
-      columns.forEach(({ name, decoder }, i) => {
+      for (const { name, decoder, i } of columns) {
         const value = values[i];
         row[name] = value === null || !decoder ? value : decoder.mapFromDriverValue(value);
-      });
+      }
       return row;
     });
 }

@@ -87,7 +87,7 @@ describe('The number of statements', () => {
       'a report of metrics': 10,
       'a report of telemetry': 8,
       'a report of the log': 8,
-      completeStep: 10,
+      completeStep: 9,
     });
   });
 });

@@ -2,12 +2,12 @@
  * Drizzle still passes whole results to the mapper of prepared statements. If it did not, queries
  * would be slow, and nothing else would show it.
  */
-import { sql } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { mapPlainly } from '../../../src/store/statements/mapping.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { describeOnEachStore } from '../../support/databases.ts';
-import { plantSeed } from '../../support/seed.ts';
+import { plantSeed, type Seed } from '../../support/seed.ts';
 
 /** A prepared query of Drizzle's, with the parts that mapping.ts relies on. */
 interface Mapped {
@@ -17,9 +17,10 @@ interface Mapped {
 
 describeOnEachStore('The mapping of a prepared statement', (open) => {
   let store: Store;
+  let seed: Seed;
   beforeAll(async () => {
     store = await open();
-    await plantSeed(store);
+    seed = await plantSeed(store);
   });
 
   const prepare = (columns: object): Mapped => {
@@ -44,9 +45,23 @@ describeOnEachStore('The mapping of a prepared statement', (open) => {
     expect(mapper.mock.calls[0]?.[0]).toHaveLength(1);
   });
 
-  test('is left to Drizzle for nested rows of joined tables', () => {
-    const { projects } = store.tables;
-    const prepared = prepare({ project: { name: projects.name } });
+  const prepareJoin = (how: 'innerJoin' | 'leftJoin'): Mapped => {
+    const { db, t } = store.read;
+    const rows = db.select({ project: { name: t.projects.name, createdAt: t.projects.createdAt }, job: { id: t.jobs.id } });
+    const builder = rows.from(t.projects)[how](t.jobs, eq(t.jobs.projectId, t.projects.id)) as unknown as { prepare(name: string): Mapped };
+    return builder.prepare(how);
+  };
+
+  test('nests the rows of joined tables', async () => {
+    const { job } = await seed.createJob();
+    const prepared = prepareJoin('innerJoin');
+    mapPlainly(prepared);
+    expect(prepared.customResultMapper).toBeDefined();
+    expect(await prepared.execute({})).toEqual([{ project: { name: 'Digits', createdAt: expect.any(Date) }, job: { id: job.id } }]);
+  });
+
+  test('is left to Drizzle for nested rows of joined tables that may be missing', () => {
+    const prepared = prepareJoin('leftJoin');
     mapPlainly(prepared);
     expect(prepared.customResultMapper).toBeUndefined();
   });
