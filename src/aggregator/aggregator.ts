@@ -8,7 +8,7 @@
  */
 
 import type { Principal } from '../domain/access/principal.ts';
-import { type Claim, claimNextSteps } from '../domain/claims/claims.ts';
+import { type Claim, claimNextSteps, isNothingQueued } from '../domain/claims/claims.ts';
 import { loseDevice } from '../domain/claims/expiry.ts';
 import { releaseStep } from '../domain/claims/leases.ts';
 import { completeStep, failStep } from '../domain/claims/outcomes.ts';
@@ -27,6 +27,8 @@ import { averageOf } from './threads.ts';
 
 /** Polls this often without a wake-up, because one can get lost. */
 const SAFETY_POLL_MS = 5_000;
+/** Where another gateway polls. */
+const RARE_POLL_MS = 30_000;
 /** The pause after a try that failed because of the database or the disk. */
 const PAUSE_MS = 2_000;
 /** The length of a reason. A description may be longer, but a longer one says no more. */
@@ -62,14 +64,24 @@ async function run(parts: AggregatorParts, signal: AbortSignal): Promise<void> {
   let self: Self | null = null;
   // If no other gateway ran, the steps that the device holds are from before the restart.
   let isReborn = domain.store.isFirst;
+  let lookedAt = Number.NEGATIVE_INFINITY;
   while (!signal.aborted) {
     // Listen before looking.
     const heard = [topics.aggregations, ...(self ? [topics.device(self.deviceId)] : [])];
-    const wait = waitFor(parts, heard, SAFETY_POLL_MS, signal);
+    const { isElected } = domain.store;
+    const wait = waitFor(parts, heard, isElected ? SAFETY_POLL_MS : RARE_POLL_MS, signal);
     try {
       self ??= await ensureAggregator(domain);
       if (isReborn) await loseDevice(domain, self.deviceId);
       isReborn = false;
+      // The aggregators of all gateways are one device. The elected gateway keeps it ONLINE.
+      const now = domain.clock.elapsed();
+      const isOnline = !isElected || now - lookedAt < domain.limits.heartbeatSeconds * 500;
+      if (isOnline && (await isNothingQueued(domain))) {
+        await wait.woken;
+        continue;
+      }
+      lookedAt = now;
       const { claims } = await claimNextSteps(domain, self, { limit: 1, leaseSeconds: LEASE_SECONDS, waitSeconds: 0 }, { signal, wakeups });
       const [claim] = claims;
       if (claim) await aggregate(parts, self, claim, signal);

@@ -164,7 +164,7 @@ interface Claimed {
 const nothing: Claimed = { claims: [], inHand: new Set() };
 
 /** Whether no step is queued anywhere: at rest, every waiting device asks every few seconds. */
-const isNothingQueued = async ({ store }: Domain): Promise<boolean> => (await store.read.run(anyQueuedStep, {})).length === 0;
+export const isNothingQueued = async ({ store }: Domain): Promise<boolean> => (await store.read.run(anyQueuedStep, {})).length === 0;
 
 async function claimNow(domain: Domain, principal: Principal, input: ClaimNextStepsInput): Promise<Claimed> {
   return afterExpiry(domain, principal, async (change) => {

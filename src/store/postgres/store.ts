@@ -10,19 +10,8 @@ import pg from 'pg';
 import type { Instrument } from '../../instruments/instruments.ts';
 import { poolGauges, queueDepth, StoreInstruments } from '../instruments.ts';
 import { tables } from '../schema/postgres.ts';
-import {
-  anyTopic,
-  type Database,
-  feedTopic,
-  type Preparable,
-  type Queries,
-  type Statement,
-  type Store,
-  StoreUnusable,
-  type Topic,
-  type Tx,
-} from '../store.ts';
-import { isNulRefused, StoreUnavailable, unavailabilityOf } from '../unavailable.ts';
+import { anyTopic, feedTopic, type Queries, type Store, StoreUnusable, type Topic, type Tx } from '../store.ts';
+import { isNulRefused, unavailabilityOf } from '../unavailable.ts';
 import { Connection } from './connection.ts';
 import { asDatabase, dialect } from './dialect.ts';
 import { Election, whileElected } from './election.ts';
@@ -37,20 +26,14 @@ import {
   DEFAULT_CONNECTIONS,
   isConnectionLost,
   isUnanswered,
-  isUnsent,
   type ServerSettings,
   whileHintsAreSent,
 } from './session.ts';
+import { TRY_AGAIN, transact, Undone } from './transaction.ts';
 
 const MOST_TRIES = 12;
 /** Lost connections per write. While the server restarts, each new connection is lost as well. */
 const MOST_LOSSES = 3;
-/**
- * serialization_failure and deadlock_detected: PostgreSQL's documentation advises to run the
- * transaction again.
- */
-const TRY_AGAIN = new Set(['40001', '40P01']);
-
 /** For the elected gateway alone: events wait for their positions. */
 const arrivedTopic: Topic = 'arrived';
 /** The elected gateway has left. */
@@ -259,73 +242,6 @@ class PostgresStore implements Store {
     } finally {
       client.release(broken);
     }
-  }
-}
-
-class PostgresTx implements Tx {
-  readonly t = tables;
-  readonly dialect = dialect;
-  readonly db: Database;
-  readonly touched = new Set<Topic>();
-  readonly #connection: Connection;
-
-  constructor(connection: Connection) {
-    this.#connection = connection;
-    this.db = connection.statements.db;
-  }
-  run<P, R>(query: Statement<P, R>, values: P): Promise<R> {
-    return this.#connection.statements.run(query, values);
-  }
-  runUnnamed<R>(build: () => Preparable<R>): Promise<R> {
-    return this.#connection.statements.runUnnamed(build);
-  }
-  runLater: Tx['runLater'] = (query, values, use) => this.#connection.later.add(query, values, use);
-  runPairLater: Tx['runPairLater'] = (first, second) => this.#connection.later.addPair(first, second);
-  touch(topic: Topic): void {
-    this.touched.add(topic);
-  }
-}
-
-/**
- * The connection was lost before COMMIT was sent. The server rolls back, so the write can run again
- * on another connection.
- */
-class Undone extends Error {
-  constructor(cause: unknown) {
-    super('The connection was lost.', { cause });
-  }
-}
-
-/**
- * For errors before COMMIT: after a lost connection the write may run again, unless its time is
- * used up.
- */
-const orUndone = (error: unknown): unknown => (isConnectionLost(error) && !isUnanswered(error) ? new Undone(error) : error);
-
-async function transact<T>(connection: Connection, work: (tx: Tx) => Promise<T>, instruments: StoreInstruments) {
-  const { client, later } = connection;
-  const tx = new PostgresTx(connection);
-  try {
-    await client.query('BEGIN');
-    const value = await work(tx);
-    await later.flush();
-    const before = performance.now();
-    const { command } = await client.query('COMMIT').catch((error: unknown) => {
-      // The server ended the connection before COMMIT reached it.
-      if (isUnsent(error) || codeOf(error) === '25P03') throw new Undone(error);
-      throw TRY_AGAIN.has(codeOf(error)) ? error : (unavailabilityOf(error, { isOpen: true }) ?? error);
-    });
-    // The server's answer to COMMIT if a statement failed and its error was ignored.
-    if (command !== 'COMMIT') throw new Error('A statement of this write had failed; it was rolled back.');
-    instruments.commitSeconds.note((performance.now() - before) / 1_000);
-    instruments.commitWrites.note(1);
-    return { value, touched: tx.touched };
-  } catch (error) {
-    later.discard();
-    // On a lost connection, ROLLBACK would wait behind a statement that is never answered. The
-    // server rolls back by itself.
-    if (!(error instanceof Undone) && !isConnectionLost(error)) await client.query('ROLLBACK').catch(() => {});
-    throw error instanceof StoreUnavailable ? error : orUndone(error);
   }
 }
 

@@ -11,10 +11,11 @@ import { type Identity, readIdentity } from '../identity.ts';
 import { fileGauges, queueDepth, StoreInstruments } from '../instruments.ts';
 import { tables } from '../schema/sqlite.ts';
 import { feedOfAllJobs } from '../schema/streams.ts';
-import type { Database, Dialect, Store, Topic, Tx } from '../store.ts';
+import type { Store, Topic, Tx } from '../store.ts';
 import { StoreUnavailable, unavailabilityOf } from '../unavailable.ts';
 import { openFile, type SqliteFile, type SqliteOptions } from './file.ts';
-import { dialect, SqliteStatements } from './statements.ts';
+import { SqliteStatements } from './statements.ts';
+import { SqliteTx } from './transaction.ts';
 import { Walks } from './walks.ts';
 
 /** Limits how long one group holds the event loop: 200 writes take about 20 ms. */
@@ -318,44 +319,5 @@ class SqliteStore implements Store {
     const topics = new Set<Topic>();
     for (const { touched } of done) for (const topic of touched) topics.add(topic);
     if (topics.size > 0) for (const listener of this.#listeners) listener(topics);
-  }
-}
-
-class SqliteTx implements Tx {
-  readonly t = tables;
-  readonly dialect: Dialect = dialect;
-  readonly touched = new Set<Topic>();
-  readonly #connection: SqliteStatements;
-  #isOpen = true;
-
-  constructor(connection: SqliteStatements) {
-    this.#connection = connection;
-  }
-  get db(): Database {
-    return this.#live().db;
-  }
-  run: Tx['run'] = (query, values) => this.#live().run(query, values);
-  runUnnamed: Tx['runUnnamed'] = (build) => this.#live().runUnnamed(build);
-  // Here a statement is a call of a function: there is nothing to gain by waiting for others.
-  runLater: Tx['runLater'] = async (query, values, use) => {
-    const result = await this.run(query, values);
-    use?.(result);
-  };
-  runPairLater: Tx['runPairLater'] = async (first, second) => {
-    const [row] = (await this.run(first.query, first.values)) as Record<string, number>[]; // it returns a number
-    await this.run(
-      second.query,
-      second.valuesWith((plus) => (row?.[first.returned] ?? 0) + plus),
-    );
-  };
-  touch(topic: Topic): void {
-    this.touched.add(topic);
-  }
-  close(): void {
-    this.#isOpen = false;
-  }
-  #live(): SqliteStatements {
-    if (!this.#isOpen) throw new Error('This write has ended.');
-    return this.#connection;
   }
 }
