@@ -105,7 +105,7 @@ export class Sequencer {
   async #placeSome(): Promise<number> {
     const client = this.#election.elected;
     try {
-      return client ? ((await client.query({ name: 'place events', text: place })).rows[0]?.count ?? 0) : 0;
+      return client ? ((await client.query({ name: 'Sequencer', text: place })).rows[0]?.count ?? 0) : 0;
     } catch {
       // The database is unreachable, or no longer answers: another connection is opened, or another
       // gateway elected. Nothing is lost by waiting.
