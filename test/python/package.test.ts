@@ -10,7 +10,7 @@ import { fileOfPackage, version } from '../../src/installation.ts';
 import { createSqliteDatabase, type TestDatabase } from '../support/databases.ts';
 import { createFolder, removeFolder } from '../support/folders.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
-import { environment, hasPython, interpreters, pythonFolder, unlessPython } from './interpreters.ts';
+import { hasPython, interpreters, pythonFolder, unlessPython } from './interpreters.ts';
 import { runPython } from './running.ts';
 
 const tests = `${pythonFolder}tests`;
@@ -30,8 +30,6 @@ beforeAll(async () => {
     command: 'up',
     // Small frames, so that a stream can be cut between many.
     flags: ['--slots', '3', '--frame-size', '8KB'],
-    // The agent passes it to the steps whose code imports the package.
-    env: { PYTHONPATH: environment.PYTHONPATH ?? '' },
   });
 });
 afterAll(async () => {

@@ -7,7 +7,7 @@ import { gpuEnvironment } from '../machine/gpu-pool.ts';
 import { ProcessMeter } from '../machine/telemetry.ts';
 import type { Containment } from '../process/containment.ts';
 import type { Enclosure } from '../process/enclosure.ts';
-import { describeStep, passEnvironment } from '../process/environment.ts';
+import { describeStep, findPythonPackage, passEnvironment } from '../process/environment.ts';
 import { MemoryKills } from '../process/memory-kills.ts';
 import { GroupProcess, type ProcessExit, type ProcessOptions, SpawnError } from '../process/process.ts';
 import { CannotRunError, type RunningStep, type StepExit, type StepFailure } from '../process/running.ts';
@@ -115,10 +115,10 @@ const httpUrlOf = (http: ContainerFieldsFragment['http']) =>
 function environmentOf({ step, lease, url, folder, containment, gpus }: StartOptions): Record<string, string> {
   const { visibleWork: work } = containment;
   if (work === undefined)
-    return { ...passEnvironment(process.env), ...describeStep(step, lease, url, folder.paths), ...gpuEnvironment(gpus) };
+    return findPythonPackage({ ...passEnvironment(process.env), ...describeStep(step, lease, url, folder.paths), ...gpuEnvironment(gpus) });
   const own = { HOME: work, TMPDIR: '/tmp', TEMP: '/tmp', TMP: '/tmp' };
   const { USER: _, LOGNAME: __, ...passed } = passEnvironment(process.env);
-  return { ...passed, ...own, ...describeStep(step, lease, url, placeFiles(work)), ...gpuEnvironment(gpus) };
+  return findPythonPackage({ ...passed, ...own, ...describeStep(step, lease, url, placeFiles(work)), ...gpuEnvironment(gpus) });
 }
 
 async function openEnclosure({ containment, folder, note }: StartOptions): Promise<Enclosure | undefined> {

@@ -1,4 +1,7 @@
+import { delimiter } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { ClaimedStepFieldsFragment, LeaseFieldsFragment } from '../../client/generated.ts';
+import { fileOfPackage, version } from '../../installation.ts';
 
 /** Where a step finds its files. In a container, these paths differ from the agent's. */
 export interface StepPaths {
@@ -55,6 +58,18 @@ export function describeStep(
     TRAINYARD_FRAGMENTS: paths.fragments,
     TRAINYARD_SETTINGS: paths.settings,
   };
+}
+
+const wheel = fileURLToPath(fileOfPackage(`dist/python/trainyard-${version}-py3-none-any.whl`));
+
+/**
+ * The environment in which `import trainyard` finds the Python package of this version. Python
+ * imports from a wheel as it is, looks into it after the folders that the step names itself, and
+ * ignores a path that it cannot read.
+ */
+export function findPythonPackage(env: Readonly<Record<string, string>>): Record<string, string> {
+  const { PYTHONPATH: own } = env;
+  return { ...env, PYTHONPATH: own ? `${own}${delimiter}${wheel}` : wheel };
 }
 
 /**

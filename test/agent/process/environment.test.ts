@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { describeStep, formatSettings, passEnvironment } from '../../../src/agent/process/environment.ts';
+import { describeStep, findPythonPackage, formatSettings, passEnvironment } from '../../../src/agent/process/environment.ts';
 import { claimedStep, lease } from '../claims.ts';
 
 test('a step gets what programs need from the agent’s environment, and none of its secrets', () => {
@@ -34,6 +34,12 @@ test('a step learns where its gateway and files are, which its own variables can
     TRAINYARD_FRAGMENTS: '/w/f',
     TRAINYARD_SETTINGS: '/w/s',
   });
+});
+
+test('a step finds the Python package of this version behind the folders that it names itself', () => {
+  const wheel = expect.stringMatching(/^\/.*\/dist\/python\/trainyard-[0-9.]+-py3-none-any\.whl$/);
+  expect(findPythonPackage({ SEED: '7' })).toEqual({ SEED: '7', PYTHONPATH: wheel });
+  expect(findPythonPackage({ PYTHONPATH: '/mine:/other' }).PYTHONPATH).toMatch(/^\/mine:\/other:\/.*\.whl$/);
 });
 
 test('the settings file has the settings, and the items with their types', () => {
