@@ -14,6 +14,7 @@ import { tables } from '../schema/sqlite.ts';
 import { mapPlainly } from '../statements/mapping.ts';
 import { placeholder } from '../statements/prepared.ts';
 import type { Database, Dialect, Placeholder, Preparable, Queries, Statement } from '../store.ts';
+import type { TurnSnapshot } from './turn-snapshot.ts';
 
 /** The part of Drizzle's prepared query that is needed here. */
 interface Prepared {
@@ -42,9 +43,11 @@ export class SqliteStatements implements Queries {
   readonly #bound = new Map<string, Bound>();
 
   readonly walks: Queries | undefined;
+  readonly #snapshot: TurnSnapshot | undefined;
 
-  constructor(connection: SqliteDatabase.Database, walks?: Queries) {
+  constructor(connection: SqliteDatabase.Database, { walks, snapshot }: { walks?: Queries; snapshot?: TurnSnapshot } = {}) {
     this.walks = walks;
+    this.#snapshot = snapshot;
     this.#db = asDatabase(connection);
   }
 
@@ -56,6 +59,7 @@ export class SqliteStatements implements Queries {
 
   run<P, R>(query: Statement<P, R>, values: P): Promise<R> {
     try {
+      this.#snapshot?.begin();
       const bound = this.#bound.get(query.name) ?? this.#bind(query);
       if (!bound.isReadOnly) this.hasWritten = true;
       // Casts: the placeholders are properties of P, and R is what the builder itself resolves to.

@@ -16,6 +16,7 @@ import { StoreUnavailable, unavailabilityOf } from '../unavailable.ts';
 import { openFile, type SqliteFile, type SqliteOptions } from './file.ts';
 import { SqliteStatements } from './statements.ts';
 import { SqliteTx } from './transaction.ts';
+import { TurnSnapshot } from './turn-snapshot.ts';
 import { Walks } from './walks.ts';
 
 /** Limits how long one group holds the event loop: 200 writes take about 20 ms. */
@@ -57,6 +58,7 @@ class SqliteStore implements Store {
   readonly read: SqliteStatements;
   readonly #file: SqliteFile;
   readonly #walks: Walks;
+  readonly #snapshot: TurnSnapshot;
   readonly #writer: SqliteDatabase.Database;
   readonly #write: SqliteStatements;
   readonly #listeners = new Set<(topics: ReadonlySet<Topic>) => void>();
@@ -84,7 +86,8 @@ class SqliteStore implements Store {
     this.#writer = writer;
     this.#write = new SqliteStatements(writer);
     this.#walks = new Walks(file);
-    this.read = new SqliteStatements(reader, this.#walks.queries);
+    this.#snapshot = new TurnSnapshot(reader);
+    this.read = new SqliteStatements(reader, { walks: this.#walks.queries, snapshot: this.#snapshot });
     this.identity = identity;
     this.parent = parent;
     this.secret = secret;
@@ -150,6 +153,7 @@ class SqliteStore implements Store {
     this.#isClosed = true;
     if (this.#isScheduled) await new Promise<void>((resolve) => (this.#idle = resolve));
     await this.#walks.close();
+    this.#snapshot.end();
     this.#file.close();
   }
 
@@ -214,6 +218,7 @@ class SqliteStore implements Store {
   #commit(done: readonly Waiting[]): void {
     const before = performance.now();
     try {
+      this.#snapshot.end();
       this.#control.commit.run();
     } catch (error) {
       throw unavailabilityOf(error, { isOpen: true }) ?? error;

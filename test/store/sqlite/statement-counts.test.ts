@@ -2,7 +2,6 @@
  * How many statements the changes run that devices and their users make all the time. A number that
  * grows makes all of them slower, and no other test would show it.
  */
-import SqliteDatabase from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { claimNextSteps } from '../../../src/domain/claims/claims.ts';
 import { completeStep } from '../../../src/domain/claims/outcomes.ts';
@@ -11,35 +10,18 @@ import { createJob } from '../../../src/domain/jobs/creation.ts';
 import { Wakeups } from '../../../src/realtime/wakeups.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { createSqliteDatabase, type TestDatabase } from '../../support/databases.ts';
+import { noteStatements } from '../../support/noted-statements.ts';
 import { admin, plantSeed, type Seed, type SeededDevice } from '../../support/seed.ts';
-
-const { prepare } = SqliteDatabase.prototype;
-
-/** Notes the statements of all connections that are opened from now on. */
-function noteStatements(notes: string[]): void {
-  SqliteDatabase.prototype.prepare = function noted(this: SqliteDatabase.Database, text: string) {
-    const statement = prepare.call(this, text) as SqliteDatabase.Statement;
-    for (const method of ['run', 'all', 'get'] as const) {
-      const run = statement[method].bind(statement) as (...values: unknown[]) => unknown;
-      Object.defineProperty(statement, method, {
-        value: (...values: unknown[]) => {
-          notes.push(text);
-          return run(...values);
-        },
-      });
-    }
-    return statement;
-  } as typeof prepare;
-}
 
 describe('The number of statements', () => {
   const notes: string[] = [];
+  let stopNoting: () => void;
   let database: TestDatabase;
   let store: Store;
   let seed: Seed;
   let device: SeededDevice;
   beforeEach(async () => {
-    noteStatements(notes);
+    stopNoting = noteStatements(notes);
     database = await createSqliteDatabase();
     store = await database.open();
     seed = await plantSeed(store);
@@ -48,7 +30,7 @@ describe('The number of statements', () => {
     await run(1);
   });
   afterEach(async () => {
-    SqliteDatabase.prototype.prepare = prepare;
+    stopNoting();
     await database.remove();
   });
 
