@@ -5,9 +5,11 @@
  * A connection is lazy: `totalCount` alone reads no rows, and rows alone do not count.
  */
 import type { ObjectRef } from '@pothos/core';
+import type { GraphQLResolveInfo } from 'graphql';
 import { badRequest } from '../../domain/core/request-refusals.ts';
 import { type Position, type Slice, UnknownPosition } from '../../store/statements/keyset.ts';
 import { builder, type SchemaTypes } from './builder.ts';
+import type { Context } from './context.ts';
 import { CONNECTION_SIZE, IN_ITS_PAGE } from './sizes.ts';
 
 /** A list in a fixed order. */
@@ -156,9 +158,26 @@ const PageInfo = builder.objectRef<Connection<unknown>>('PageInfo').implement({
 });
 
 /**
+ * Reads what the rows of a page will ask for. `path`: from the field that is resolved to the rows.
+ */
+type ReadAhead<Row> = (context: Context, rows: readonly Row[], info: GraphQLResolveInfo, path: readonly string[]) => Promise<void> | void;
+
+/**
  * Defines `JobConnection` and `JobEdge` for `Job`. `plural` names the rows in descriptions: "jobs".
  */
-export function defineConnection<Row>(name: string, node: ObjectRef<SchemaTypes, Row>, plural: string) {
+export function defineConnection<Row>(
+  name: string,
+  node: ObjectRef<SchemaTypes, Row>,
+  plural: string,
+  readAhead: ReadAhead<Row> = () => {},
+) {
+  const rowsOf = async (connection: Connection<Row>, context: Context, info: GraphQLResolveInfo, path: readonly string[]) => {
+    const { edges } = await connection.page();
+    const rows = edges.map((edge) => edge.node);
+    await readAhead(context, rows, info, path);
+    return { edges, rows };
+  };
+
   const EdgeType = builder.objectRef<Edge<Row>>(`${name}Edge`).implement({
     description: `An edge of a page of ${plural}: one entry and its cursor.`,
     fields: (t) => ({
@@ -173,13 +192,13 @@ export function defineConnection<Row>(name: string, node: ObjectRef<SchemaTypes,
         type: [EdgeType],
         size: IN_ITS_PAGE,
         description: 'The entries of this page, with their cursors.',
-        resolve: async (connection) => (await connection.page()).edges,
+        resolve: async (connection, _, context, info) => (await rowsOf(connection, context, info, ['node'])).edges,
       }),
       nodes: t.field({
         type: [node],
         size: IN_ITS_PAGE,
         description: 'The entries of this page, without their cursors.',
-        resolve: async (connection) => (await connection.page()).edges.map((edge) => edge.node) as never, // as above
+        resolve: async (connection, _, context, info) => (await rowsOf(connection, context, info, [])).rows as never, // as above
       }),
       pageInfo: t.field({ type: PageInfo, description: 'The position of this page in the list.', resolve: (connection) => connection }),
       totalCount: t.int({

@@ -33,6 +33,14 @@ export class Loaders {
 export interface Loader<K, V> {
   /** Keys requested in the same turn of the event loop are read together. */
   load(context: Context, key: K): Promise<V>;
+  /**
+   * Reads the keys of a whole page, before its rows ask for them. Then `get` has their values at
+   * once, without a promise for each row. For a list of fifty jobs with their steps, promises are a
+   * tenth of the processor time.
+   */
+  readAhead(context: Context, keys: readonly K[]): Promise<void>;
+  /** As `load`, but at once what was read ahead. */
+  get(context: Context, key: K): Promise<V> | V;
 }
 
 /**
@@ -42,8 +50,21 @@ export interface Loader<K, V> {
 export function defineLoader<K, V>(read: (context: Context, keys: readonly K[]) => Promise<readonly V[]>): Loader<K, V> {
   const kind = {};
   const loaderOf = (context: Context) => context.loaders.of(kind, () => new DataLoader<K, V>((keys) => read(context, keys)));
+  const ahead = {};
+  const aheadOf = (context: Context) => context.loaders.of(ahead, () => new Map<K, V>());
+  const load = (context: Context, key: K) => loaderOf(context).load(key);
   return {
-    load: (context, key) => loaderOf(context).load(key),
+    load,
+    async readAhead(context, keys) {
+      try {
+        const values = await read(context, keys);
+        const found = aheadOf(context);
+        for (const [i, value] of values.entries()) found.set(keys[i] as K, value); // there is one value for each key
+      } catch {
+        // Each field that asks for it reports the error, at its own path.
+      }
+    },
+    get: (context, key) => aheadOf(context).get(key) ?? load(context, key),
   };
 }
 

@@ -9,7 +9,7 @@ import { queuesById, type ShownStep, stepsById, stepsOfJobs } from '../../store/
 import type { QueueRow } from '../../store/schema/tables.ts';
 import { forEachChoice } from '../../store/statements/choice.ts';
 import { builder } from '../core/builder.ts';
-import { chosenColumns, reads } from '../core/chosen-columns.ts';
+import { choiceAhead, chosenColumns, reads } from '../core/chosen-columns.ts';
 import { type Context, viewerOf } from '../core/context.ts';
 import { StepStatus } from '../core/enums.ts';
 import { Label } from '../core/labels.ts';
@@ -52,6 +52,17 @@ const stepsOfJobOf = forEachChoice((choice) =>
 /** With what is selected of them, and the columns in `also`. */
 export const stepsOfJob = (context: Context, jobId: string, info: GraphQLResolveInfo, also: readonly (keyof ShownStep)[] = []) =>
   stepsOfJobOf(chosenColumns(info, { also })).load(context, jobId);
+
+/** Reads the steps of all jobs of a page, if it shows them. */
+export function readStepsAhead(context: Context, jobs: readonly { id: string }[], info: GraphQLResolveInfo, path: readonly string[]) {
+  const choice = jobs.length > 1 ? choiceAhead(info, [...path, 'steps']) : null;
+  return choice === null
+    ? undefined
+    : stepsOfJobOf(choice).readAhead(
+        context,
+        jobs.map(({ id }) => id),
+      );
+}
 
 /** Steps with the same requirements share a queue, which stores them. */
 const queueById = defineLoader<string, QueueRow | null>(async ({ read }, ids) => byId(ids, await queuesById(read, ids)));
@@ -159,7 +170,7 @@ builder.objectFields(Job, (t) => ({
     size: SOME,
     description: 'Its steps, in order of number.',
     extensions: reads<ShownJob>('id'),
-    resolve: ({ id }, _, context, info) => stepsOfJob(context, id, info),
+    resolve: ({ id }, _, context, info) => stepsOfJobOf(chosenColumns(info)).get(context, id),
   }),
   step: t.field({
     type: Step,

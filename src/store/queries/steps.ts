@@ -56,7 +56,7 @@ export const stepsOfJobs = forEachChoice((choice) =>
     `steps of jobs: ${choice.name}`,
     (db, t, jobIds) =>
       db
-        .select(pickColumns(shownStepColumns(t), choice, ['id', 'jobId', 'projectId']))
+        .select(pickColumns(shownStepColumns(t), choice, ['jobId']))
         .from(t.steps)
         .where(inArray(t.steps.jobId, jobIds))
         .orderBy(asc(t.steps.jobId), asc(t.steps.number)),

@@ -16,7 +16,7 @@ import {
 import { beforeAll, expect, test } from 'vitest';
 import { reportMetrics } from '../../../src/domain/claims/progress.ts';
 import { createApplication } from '../../../src/domain/jobs/applications.ts';
-import { chosenColumns } from '../../../src/schema/core/chosen-columns.ts';
+import { choiceAhead, chosenColumns } from '../../../src/schema/core/chosen-columns.ts';
 import { schema } from '../../../src/schema/index.ts';
 import { describeOnEachStore } from '../../support/databases.ts';
 import { pickNumber, seedRandom } from '../../support/random.ts';
@@ -62,6 +62,23 @@ test('a selection of fields reads their columns alone, and one that comes twice 
   expect(chosenBy('nodes { name device { id } steps { id } }')).toEqual(new Set(['deviceId', 'id', 'name']));
   expect(chosenBy('edges { node { status } cursor } totalCount')).toEqual(new Set(['status']));
   expect(chosenBy('nodes { name }', 'nodes { id }')).toBeNull();
+});
+
+test('the columns of a field of a page are known before its rows, unless the field is conditional or comes twice', () => {
+  const chosenAhead = (path: readonly string[], selection: string) => {
+    const [operation] = parse(`{ jobs { nodes ${selection} } }`).definitions;
+    const [jobs] = operation?.kind === Kind.OPERATION_DEFINITION ? operation.selectionSet.selections : [];
+    const [nodes] = jobs?.kind === Kind.FIELD ? (jobs.selectionSet?.selections ?? []) : [];
+    const returnType = typeNamed('JobConnection').getFields().nodes?.type;
+    // Cast: no more of it is looked at.
+    const info = { schema, fragments: {}, fieldNodes: [nodes], returnType } as unknown as GraphQLResolveInfo;
+    return choiceAhead(info, path)?.columns;
+  };
+  expect(chosenAhead(['steps'], '{ id steps { name status } }')).toEqual(new Set(['name', 'status']));
+  expect(chosenAhead(['project'], '{ id steps { name status } project { name } }')).toEqual(new Set(['name']));
+  expect(chosenAhead(['steps'], '{ id }')).toBeUndefined();
+  expect(chosenAhead(['steps'], '{ steps @include(if: true) { name } }')).toBeUndefined();
+  expect(chosenAhead(['steps'], '{ steps { name } other: steps { id } }')).toBeUndefined();
 });
 
 describeOnEachStore('a list of jobs with their steps', (open) => {
