@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { badRequest } from '../domain/core/request-refusals.ts';
 import type { Address, Endpoint, GraphqlParts, RunningServer, ServerParts } from './app.ts';
 import { Arrivals, connectionsAtMost } from './connections/arrivals.ts';
@@ -18,7 +18,15 @@ import { Pipeline } from './pipeline.ts';
 import { type Call, callOf } from './watch/call.ts';
 import { RequestWatch } from './watch/request-watch.ts';
 import { WebSocketEndpoint } from './websocket/websocket.ts';
-import { createServerOfGraphql } from './yoga.ts';
+import type { createServerOfGraphql } from './yoga.ts';
+
+type AnswerByYoga = ReturnType<typeof createServerOfGraphql>;
+
+/**
+ * Not imported: an import takes the value of everything that node:http exports, with `WebSocket`,
+ * for which Node loads its whole client. That is 50 ms of a start.
+ */
+const { createServer } = process.getBuiltinModule('node:http');
 
 /**
  * The time over which the clients of sockets and streams are asked to reconnect, so that they do
@@ -52,7 +60,12 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
     bodyTime: new TimeLimit(parts.limits.bodyMs),
     origins,
   };
-  const answerByYoga = createServerOfGraphql(graphql);
+  const answerByYoga: AnswerByYoga = async (...asked) => {
+    yoga ??= import('./yoga.ts').then(({ createServerOfGraphql }) => createServerOfGraphql(graphql));
+    return (await yoga)(...asked);
+  };
+  /** Loaded for the first request that it answers: with Node's fetch, it is a tenth of a start. */
+  let yoga: Promise<AnswerByYoga> | null = null;
   const sockets = new WebSocketEndpoint(graphql);
   let phase: 'starting' | 'serving' | 'stopping' = 'starting';
 

@@ -3,7 +3,7 @@
  * in Prometheus' configuration need not be able to change anything. At a separate address, which is
  * off by default, they need no key: that is for a network without strangers.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { authenticate } from '../domain/access/keys.ts';
 import { requireAllProjects } from '../domain/access/rights.ts';
 import type { Domain } from '../domain/core/domain.ts';
@@ -37,6 +37,8 @@ export function listenableOf(address: string): { readonly host: string; readonly
 /** Serves only the metrics at `host:port`. Rejects with Node's error if it cannot listen there. */
 export async function openMetricsServer(metrics: Metrics, address: string): Promise<{ close(): void }> {
   const { host, port } = listenableOf(address);
+  // Only here: see src/server/http.ts.
+  const { createServer } = await import('node:http');
   const server: Server = createServer((request, response) => {
     const isHere = request.url?.split('?')[0] === '/metrics';
     if (!isHere) say(response, 404, 'There is nothing at this path. The metrics are at /metrics.');
