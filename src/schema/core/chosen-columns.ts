@@ -5,10 +5,8 @@
  * resolver reads in its extensions (`reads`). If a selected field lists none, all columns are read.
  */
 import {
-  type FieldNode,
   type FragmentDefinitionNode,
   type GraphQLObjectType,
-  type GraphQLOutputType,
   type GraphQLResolveInfo,
   getNamedType,
   isObjectType,
@@ -48,48 +46,6 @@ export function chosenColumns(
     ofNode.set(name, choice);
   }
   return choice;
-}
-
-/** Cached by AST node, as above. */
-const ahead = new WeakMap<object, Map<string, Choice | null>>();
-
-/**
- * The columns that `chosenColumns` will choose for a field of the objects of a page, such as
- * `steps` of its `nodes`. Null: the field is not selected, or perhaps not executed.
- */
-export function choiceAhead(info: GraphQLResolveInfo, path: readonly string[]): Choice | null {
-  const [node] = info.fieldNodes;
-  if (!node || info.fieldNodes.length > 1) return null;
-  const ofNode = ahead.get(node) ?? new Map<string, Choice | null>();
-  ahead.set(node, ofNode);
-  const name = path.join(' ');
-  let choice = ofNode.get(name);
-  if (choice === undefined) {
-    const found = descend({ node, type: info.returnType }, path);
-    choice = found && chosenColumns({ ...info, fieldNodes: [found.node], returnType: found.type });
-    ofNode.set(name, choice);
-  }
-  return choice;
-}
-
-/** The only selection of the field at this path, without a condition. Fragments are not looked into. */
-function descend(from: Selected, path: readonly string[]): Selected | null {
-  let found = from;
-  for (const name of path) {
-    const type = getNamedType(found.type);
-    const field = isObjectType(type) ? type.getFields()[name] : undefined;
-    const nodes = (found.node.selectionSet?.selections ?? []).flatMap((each) =>
-      each.kind === Kind.FIELD && each.name.value === name ? [each] : [],
-    );
-    const [node, another] = nodes;
-    if (!field || !node || another || node.directives?.length) return null;
-    found = { node, type: field.type };
-  }
-  return found;
-}
-interface Selected {
-  readonly node: FieldNode;
-  readonly type: GraphQLOutputType;
 }
 
 const isConnection = (type: GraphQLObjectType): boolean => type.name.endsWith('Connection') && 'nodes' in type.getFields();

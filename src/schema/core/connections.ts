@@ -10,6 +10,7 @@ import { badRequest } from '../../domain/core/request-refusals.ts';
 import { type Position, type Slice, UnknownPosition } from '../../store/statements/keyset.ts';
 import { builder, type SchemaTypes } from './builder.ts';
 import type { Context } from './context.ts';
+import { readAhead } from './reading-ahead.ts';
 import { CONNECTION_SIZE, IN_ITS_PAGE } from './sizes.ts';
 
 /** A list in a fixed order. */
@@ -158,19 +159,9 @@ const PageInfo = builder.objectRef<Connection<unknown>>('PageInfo').implement({
 });
 
 /**
- * Reads what the rows of a page will ask for. `path`: from the field that is resolved to the rows.
- */
-type ReadAhead<Row> = (context: Context, rows: readonly Row[], info: GraphQLResolveInfo, path: readonly string[]) => Promise<void> | void;
-
-/**
  * Defines `JobConnection` and `JobEdge` for `Job`. `plural` names the rows in descriptions: "jobs".
  */
-export function defineConnection<Row>(
-  name: string,
-  node: ObjectRef<SchemaTypes, Row>,
-  plural: string,
-  readAhead: ReadAhead<Row> = () => {},
-) {
+export function defineConnection<Row extends object>(name: string, node: ObjectRef<SchemaTypes, Row>, plural: string) {
   const rowsOf = async (connection: Connection<Row>, context: Context, info: GraphQLResolveInfo, path: readonly string[]) => {
     const { edges } = await connection.page();
     const rows = edges.map((edge) => edge.node);

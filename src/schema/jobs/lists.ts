@@ -14,7 +14,6 @@ import { describeEnum, JobInitiator, JobStatus, JobType } from '../core/enums.ts
 import { LabelInput } from '../core/labels.ts';
 import { Job, Project } from '../core/nouns.ts';
 import { WALK } from '../core/sizes.ts';
-import { readStepsAhead } from '../steps/steps.ts';
 
 /** Each label and each word is a subquery. */
 const MOST_LABELS = 20;
@@ -96,7 +95,7 @@ const JobOrder = builder.inputType('JobOrder', {
   }),
 });
 
-export const JobConnection = defineConnection('Job', Job, 'jobs', readStepsAhead);
+export const JobConnection = defineConnection('Job', Job, 'jobs');
 
 export const newestFirst: Order = { field: 'CREATED_AT', direction: 'DESC' };
 

@@ -9,13 +9,14 @@ import { queuesById, type ShownStep, stepsById, stepsOfJobs } from '../../store/
 import type { QueueRow } from '../../store/schema/tables.ts';
 import { forEachChoice } from '../../store/statements/choice.ts';
 import { builder } from '../core/builder.ts';
-import { choiceAhead, chosenColumns, reads } from '../core/chosen-columns.ts';
+import { chosenColumns, reads } from '../core/chosen-columns.ts';
 import { type Context, viewerOf } from '../core/context.ts';
 import { StepStatus } from '../core/enums.ts';
 import { Label } from '../core/labels.ts';
 import { byId, defineLoader, grouped } from '../core/loaders.ts';
 import { Node, readNodes } from '../core/node.ts';
 import { Device, Job, Step } from '../core/nouns.ts';
+import { readsAhead } from '../core/reading-ahead.ts';
 import { IN_ITS_ROW, SOME } from '../core/sizes.ts';
 import { pinnedDeviceOf } from '../devices.ts';
 import { Container } from '../jobs/containers.ts';
@@ -52,17 +53,6 @@ const stepsOfJobOf = forEachChoice((choice) =>
 /** With what is selected of them, and the columns in `also`. */
 export const stepsOfJob = (context: Context, jobId: string, info: GraphQLResolveInfo, also: readonly (keyof ShownStep)[] = []) =>
   stepsOfJobOf(chosenColumns(info, { also })).load(context, jobId);
-
-/** Reads the steps of all jobs of a page, if it shows them. */
-export function readStepsAhead(context: Context, jobs: readonly { id: string }[], info: GraphQLResolveInfo, path: readonly string[]) {
-  const choice = jobs.length > 1 ? choiceAhead(info, [...path, 'steps']) : null;
-  return choice === null
-    ? undefined
-    : stepsOfJobOf(choice).readAhead(
-        context,
-        jobs.map(({ id }) => id),
-      );
-}
 
 /** Steps with the same requirements share a queue, which stores them. */
 const queueById = defineLoader<string, QueueRow | null>(async ({ read }, ids) => byId(ids, await queuesById(read, ids)));
@@ -169,7 +159,10 @@ builder.objectFields(Job, (t) => ({
     type: [Step],
     size: SOME,
     description: 'Its steps, in order of number.',
-    extensions: reads<ShownJob>('id'),
+    extensions: {
+      ...reads<ShownJob>('id'),
+      ...readsAhead((context, jobIds, choice) => stepsOfJobOf(choice).readAhead(context, jobIds)),
+    },
     resolve: ({ id }, _, context, info) => stepsOfJobOf(chosenColumns(info)).get(context, id),
   }),
   step: t.field({

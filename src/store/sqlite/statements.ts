@@ -43,11 +43,12 @@ export class SqliteStatements implements Queries {
   readonly #bound = new Map<string, Bound>();
 
   readonly walks: Queries | undefined;
-  readonly #snapshot: TurnSnapshot | undefined;
+  /** What its reads share. */
+  readonly snapshot: TurnSnapshot | undefined;
 
   constructor(connection: SqliteDatabase.Database, { walks, snapshot }: { walks?: Queries; snapshot?: TurnSnapshot } = {}) {
     this.walks = walks;
-    this.#snapshot = snapshot;
+    this.snapshot = snapshot;
     this.#db = asDatabase(connection);
   }
 
@@ -59,7 +60,7 @@ export class SqliteStatements implements Queries {
 
   run<P, R>(query: Statement<P, R>, values: P): Promise<R> {
     try {
-      this.#snapshot?.begin();
+      this.snapshot?.begin();
       const bound = this.#bound.get(query.name) ?? this.#bind(query);
       if (!bound.isReadOnly) this.hasWritten = true;
       // Casts: the placeholders are properties of P, and R is what the builder itself resolves to.

@@ -53,12 +53,12 @@ class SqliteStore implements Store {
   readonly isElected = true;
   isAlone = () => Promise.resolve(true);
   isInPlace = () => this.#file.isInPlace();
+  isUnstorableText = () => false;
   /** Never resolves: a file put in its place is noticed, and reported until it is put back. */
   readonly replaced = new Promise<never>(() => {});
   readonly read: SqliteStatements;
   readonly #file: SqliteFile;
   readonly #walks: Walks;
-  readonly #snapshot: TurnSnapshot;
   readonly #writer: SqliteDatabase.Database;
   readonly #write: SqliteStatements;
   readonly #listeners = new Set<(topics: ReadonlySet<Topic>) => void>();
@@ -86,8 +86,7 @@ class SqliteStore implements Store {
     this.#writer = writer;
     this.#write = new SqliteStatements(writer);
     this.#walks = new Walks(file);
-    this.#snapshot = new TurnSnapshot(reader);
-    this.read = new SqliteStatements(reader, { walks: this.#walks.queries, snapshot: this.#snapshot });
+    this.read = new SqliteStatements(reader, { walks: this.#walks.queries, snapshot: new TurnSnapshot(reader) });
     this.identity = identity;
     this.parent = parent;
     this.secret = secret;
@@ -139,10 +138,6 @@ class SqliteStore implements Store {
     return () => this.#listeners.delete(listener);
   }
 
-  isUnstorableText(): boolean {
-    return false;
-  }
-
   isUniqueViolation(error: unknown): boolean {
     const cause = error instanceof Error && error.cause ? error.cause : error;
     return cause instanceof SqliteDatabase.SqliteError && /^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)$/.test(cause.code);
@@ -153,7 +148,6 @@ class SqliteStore implements Store {
     this.#isClosed = true;
     if (this.#isScheduled) await new Promise<void>((resolve) => (this.#idle = resolve));
     await this.#walks.close();
-    this.#snapshot.end();
     this.#file.close();
   }
 
@@ -218,7 +212,7 @@ class SqliteStore implements Store {
   #commit(done: readonly Waiting[]): void {
     const before = performance.now();
     try {
-      this.#snapshot.end();
+      this.read.snapshot?.end();
       this.#control.commit.run();
     } catch (error) {
       throw unavailabilityOf(error, { isOpen: true }) ?? error;

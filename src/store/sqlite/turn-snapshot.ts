@@ -32,7 +32,7 @@ export class TurnSnapshot {
   end(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    // An I/O error has ended it.
-    if (this.#connection.inTransaction) this.#commit.run();
+    // An I/O error has ended it, or the store was closed.
+    if (this.#connection.open && this.#connection.inTransaction) this.#commit.run();
   }
 }

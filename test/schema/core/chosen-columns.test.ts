@@ -16,7 +16,8 @@ import {
 import { beforeAll, expect, test } from 'vitest';
 import { reportMetrics } from '../../../src/domain/claims/progress.ts';
 import { createApplication } from '../../../src/domain/jobs/applications.ts';
-import { choiceAhead, chosenColumns } from '../../../src/schema/core/chosen-columns.ts';
+import { chosenColumns } from '../../../src/schema/core/chosen-columns.ts';
+import { choiceAhead } from '../../../src/schema/core/reading-ahead.ts';
 import { schema } from '../../../src/schema/index.ts';
 import { describeOnEachStore } from '../../support/databases.ts';
 import { pickNumber, seedRandom } from '../../support/random.ts';
