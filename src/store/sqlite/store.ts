@@ -53,7 +53,6 @@ class SqliteStore implements Store {
   readonly isElected = true;
   isAlone = () => Promise.resolve(true);
   isInPlace = () => this.#file.isInPlace();
-  isUnstorableText = () => false;
   /** Never resolves: a file put in its place is noticed, and reported until it is put back. */
   readonly replaced = new Promise<never>(() => {});
   readonly read: SqliteStatements;
@@ -136,6 +135,10 @@ class SqliteStore implements Store {
   onCommit(listener: (topics: ReadonlySet<Topic>) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  isUnstorableText(): boolean {
+    return false;
   }
 
   isUniqueViolation(error: unknown): boolean {
