@@ -9,18 +9,27 @@ import { createSqliteDatabase, type TestDatabase } from '../../support/databases
 const addNote = statement<{ key: string; value: string }, unknown>('test.groups-add-note', (db, t, $) =>
   db.insert(t.meta).values({ key: $('key'), value: $('value') }),
 );
+const addPair = statement<{ one: string; other: string }, unknown>('test.groups-add-pair', (db, t, $) =>
+  db.insert(t.meta).values([
+    { key: $('one'), value: '' },
+    { key: $('other'), value: '' },
+  ]),
+);
 const readNotes = statement<object, { key: string }[]>('test.groups-read-notes', (db, t) =>
   db.select({ key: t.meta.key }).from(t.meta).orderBy(asc(t.meta.key)),
 );
 
 /** What a write does. With `builds`, its statements are built for each call. */
 interface Plan {
-  readonly ends: 'well' | 'before it writes' | 'after it writes' | 'by a constraint' | 'after the loop has turned';
+  readonly ends: 'well' | 'before it writes' | 'after it writes' | 'by a constraint' | 'by its second row' | 'after the loop has turned';
   readonly builds: boolean;
 }
 const plans = fc.array(
   fc.record<Plan>({
-    ends: fc.constantFrom('well', 'well', 'well', 'before it writes', 'after it writes', 'by a constraint', 'after the loop has turned'),
+    ends: fc.constantFrom<Plan['ends']>(
+      ...(['well', 'well', 'well', 'before it writes', 'after it writes', 'by a constraint', 'by its second row'] as const),
+      'after the loop has turned',
+    ),
     builds: fc.boolean(),
   }),
   { minLength: 1, maxLength: 20 },
@@ -40,6 +49,12 @@ describe('Writes of one group', () => {
     else await tx.run(addNote, { key, value: '' });
   };
 
+  const addTwo = async (tx: Tx, [one, other]: [string, string], { builds }: Plan): Promise<void> => {
+    const pair = [one, other].map((key) => ({ key, value: '' }));
+    if (builds) await tx.db.insert(tx.t.meta).values(pair);
+    else await tx.run(addPair, { one, other });
+  };
+
   /** Resolves to the notes that the write found. */
   const run = (key: string, plan: Plan): Promise<string[]> =>
     store.write(async (tx) => {
@@ -49,6 +64,7 @@ describe('Writes of one group', () => {
       tx.touch(key);
       if (plan.ends === 'after it writes') throw new Error('refused after');
       if (plan.ends === 'by a constraint') await add(tx, `${key} first`, plan);
+      if (plan.ends === 'by its second row') await addTwo(tx, [`${key} second`, `${key} first`], plan);
       if (plan.ends === 'after the loop has turned') await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
       await add(tx, `${key} second`, plan);
       return found.map((note) => note.key);
