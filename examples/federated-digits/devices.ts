@@ -40,8 +40,11 @@ export class EdgeDevice {
   /** Starts its process, also after a kill. Resolves when it is registered and waits for rounds. */
   async start(): Promise<void> {
     const { target, projectId, folder, print } = this.#ground;
-    const args = [join(home, 'device.py'), this.name, this.share, join(folder, this.name), '--leave-at-eof'];
-    const env = { ...scriptEnv, TRAINYARD_URL: target.url, TRAINYARD_TOKEN: target.token ?? '', TRAINYARD_PROJECT_ID: projectId };
+    const args = [join(home, 'device.py'), this.name, this.share, '--leave-at-eof'];
+    const env = {
+      ...{ ...scriptEnv, TRAINYARD_URL: target.url, TRAINYARD_TOKEN: target.token ?? '', TRAINYARD_PROJECT_ID: projectId },
+      TRAINYARD_STATE_DIR: join(folder, this.name),
+    };
     const child = spawn('python3', args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
     this.#child = child;
     this.#lines = createInterface({ input: child.stdout }).on('line', (line) => print(`  ${this.name} │ ${line}`));

@@ -7,9 +7,9 @@ from pathlib import Path
 DIGITS_EXAMPLE = Path(__file__).resolve().parents[1] / "digits"
 sys.path.append(str(DIGITS_EXAMPLE))
 
+import trainyard as ty  # noqa: E402
 from digit_file import read_digits  # noqa: E402
 from network import Network, most_likely, sparse  # noqa: E402
-from tensor_file import read_tensors, write_tensors  # noqa: E402
 
 EPOCHS = 2
 LEARNING_RATE = 0.2
@@ -21,12 +21,17 @@ def read_samples(path):
     return [(label, sparse(pixels)) for label, pixels in read_digits(path)[1]]
 
 
+def network_of(tensors):
+    """The network of tensors as ty.tensors reads them: arrays where NumPy is installed."""
+    return Network({name: tensor.tolist() for name, tensor in tensors.items()})
+
+
 def read_network(path):
-    return Network(read_tensors(path)[0])
+    return network_of(ty.tensors.load(path))
 
 
 def write_network(path, network, **metadata):
-    write_tensors(path, network.tensors(), {"format": "trainyard-digits", **{name: str(value) for name, value in metadata.items()}})
+    ty.tensors.save(path, network.tensors(), {"format": "trainyard-digits", **{name: str(value) for name, value in metadata.items()}})
 
 
 def train(network, samples, round_number):

@@ -4,10 +4,14 @@ import { join } from 'node:path';
 
 export const home = import.meta.dirname;
 
-/** Without the user's settings of Trainyard, and without leaving compiled files. */
+/**
+ * Without the user's settings of Trainyard, and without leaving compiled files. The Python package
+ * is this checkout's.
+ */
 export const scriptEnv: Readonly<Record<string, string | undefined>> = {
   ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TRAINYARD_'))),
   PYTHONDONTWRITEBYTECODE: '1',
+  PYTHONPATH: join(home, '../../python/src'),
 };
 
 /** Runs a script in `folder` and returns its output. Rejects with its error output. */
