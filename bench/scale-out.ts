@@ -58,7 +58,7 @@ export async function benchScaleOut(checkouts: readonly string[], { listsStateme
       for (const gateways of [1, 3]) {
         const { list, ...cost } = await measure({ checkout, databaseUrl: await server.create() }, gateways);
         costs.push(cost);
-        lists.push(`claim + complete with ${nameOf(cost)}:\n${list}`);
+        lists.push(`${nameOf(cost)}\n${list}`);
       }
     }
     return [describe(costs), ...(listsStatements ? lists : [])].join('\n\n');
@@ -90,17 +90,20 @@ async function measure(
     const create = async ({ connection }: Client) => requirePayload(await connection.ask(createJob), 'job_');
     await repeat(clients, WARM_UP, create);
     await repeat(clients, WARM_UP, claimAndComplete);
+    await analyze(where.databaseUrl);
 
     await pause(SETTLE_MS);
+    await watch.reset();
     const atRest = await watch.counts();
     await pause(IDLE_MS);
     const idle = perSecond(atRest, await watch.counts());
+    const idleList = await watch.list(IDLE_MS / 1_000);
     const creation = await watch.during(idle, () => repeat(clients, OPERATIONS, create));
     await watch.reset();
-    let list = '';
+    let list = `At rest, a second:\n${idleList}\n`;
     const claim = await watch.during(idle, async () => {
       await repeat(clients, OPERATIONS, claimAndComplete);
-      list = await watch.list(OPERATIONS);
+      list += `For each step:\n${await watch.list(OPERATIONS)}`;
     });
     for (const { connection } of clients) connection.close();
     return { checkout: where.checkout, gateways: count, claim, create: creation, idle, startCpuSeconds: Math.max(...startCpu), list };
@@ -108,6 +111,17 @@ async function measure(
     await watch.close();
     for (const gateway of gateways) await gateway.stop();
   }
+}
+
+/**
+ * As autovacuum does within a minute. Until then, PostgreSQL plans for tables of which it knows
+ * nothing.
+ */
+async function analyze(databaseUrl: string): Promise<void> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  await client.query('analyze');
+  await client.end();
 }
 
 interface Client {
