@@ -67,9 +67,14 @@ async function run(parts: AggregatorParts, signal: AbortSignal): Promise<void> {
   let lookedAt = Number.NEGATIVE_INFINITY;
   while (!signal.aborted) {
     // Listen before looking.
-    const heard = [topics.aggregations, ...(self ? [topics.device(self.deviceId)] : [])];
     const { isElected } = domain.store;
-    const wait = waitFor(parts, heard, isElected ? SAFETY_POLL_MS : RARE_POLL_MS, signal);
+    const wait = waitFor(parts, [topics.aggregations], isElected ? SAFETY_POLL_MS : RARE_POLL_MS, signal);
+    const own = self && topics.device(self.deviceId);
+    // Not through the wake-ups: other gateways would tell of every device whenever a step of it
+    // ends.
+    const stopHearing = domain.store.onCommit((touched) => {
+      if (own !== null && touched.has(own)) wait.wake();
+    }, []);
     try {
       self ??= await ensureAggregator(domain);
       if (isReborn) await loseDevice(domain, self.deviceId);
@@ -92,6 +97,7 @@ async function run(parts: AggregatorParts, signal: AbortSignal): Promise<void> {
       self = null;
       await pause(parts, signal);
     } finally {
+      stopHearing();
       wait.end();
     }
   }

@@ -62,7 +62,7 @@ export function waitFor(
   heard: readonly string[],
   milliseconds: number,
   signal: AbortSignal,
-): { readonly woken: Promise<void>; end(): void } {
+): { readonly woken: Promise<void>; wake(): void; end(): void } {
   const { promise, resolve } = Promise.withResolvers<void>();
   const wake = () => resolve();
   const stopListening = wakeups.on(heard, wake);
@@ -71,6 +71,7 @@ export function waitFor(
   if (signal.aborted) wake();
   return {
     woken: promise,
+    wake,
     end() {
       stopListening();
       stopTimer();
