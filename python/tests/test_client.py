@@ -15,7 +15,7 @@ from unittest import mock
 from support import GatewayTest, Proxy, until
 
 import trainyard as ty
-from trainyard import _protocol
+from trainyard import _protocol, _transfers
 
 TRAIN = """
 for i in 1 2 3; do
@@ -70,6 +70,31 @@ class ClientTest(GatewayTest):
         job = self.project.submit(["echo", "two words", "$HOME"])
         self.assertEqual(job.name, "echo")
         self.assertEqual("".join(piece.text for piece in job.log()), "two words $HOME\n")
+
+    def test_a_folder_travels_with_a_job_and_is_sent_once(self) -> None:
+        folder = self.path("code")
+        (folder / "lib").mkdir(parents=True)
+        (folder / "train.sh").write_text(". lib/model.sh\n")
+        (folder / "lib" / "model.sh").write_text("echo trained\n")
+        (folder / ".trainyardignore").write_text("*.bin\n")
+        (folder / "large.bin").write_bytes(bytes(100_000))
+        sent: List[int] = []
+        with mock.patch("trainyard._transfers._put", wraps=_transfers._put) as put:
+            for _ in range(2):
+                job = self.project.submit("sh train.sh", code=folder)
+                self.assertEqual("".join(piece.text for piece in job.log()), "trained\n")
+                job.wait()
+                sent.append(put.call_count)
+        self.assertEqual(sent, [1, 1])
+        code = job.data.code
+        assert code is not None and code.size_bytes is not None
+        self.assertLess(code.size_bytes, 10_000)
+        self.assertIsNone(code.git)
+        (folder / "link").symlink_to("/etc/passwd")
+        with self.assertRaisesRegex(ValueError, "'link' is a link that leads out of the folder"):
+            self.project.submit("sh train.sh", code=folder)
+        with self.assertRaises(NotADirectoryError):
+            self.project.submit("sh train.sh", code=folder / "nowhere")
 
     def test_a_failed_job_is_raised_by_wait_with_its_reason_and_exit_code(self) -> None:
         job = self.project.submit("exit 3")

@@ -150,6 +150,13 @@ export const work = {
     atLeast: 1_024,
     atMost: 1024 ** 5,
   }),
+  codeBytesAtMost: bytes({
+    name: 'code-size',
+    text: 'size of the code that travels with a job',
+    byDefault: defaultDomainLimits.codeBytesAtMost,
+    atLeast: 1_024,
+    atMost: 4 * 1024 ** 3,
+  }),
   uploadSeconds: duration({
     name: 'signed-url-time',
     text: 'how long a signed URL of a fragment is valid',

@@ -32,6 +32,7 @@ export function claimedStep(container: Partial<ContainerFieldsFragment> = {}): C
       settings: { lr: 0.1 },
       runTimeoutSeconds: null,
       project: { id: 'proj_1', name: 'Digits', gitRepository: null },
+      code: null,
       items: [{ name: 'epochs', value: '3', typedValue: 3, valueType: 'INT' }],
     },
   };

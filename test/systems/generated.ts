@@ -53,6 +53,18 @@ export type ClaimableStepFilter = {
   readonly projectId?: string | null | undefined;
 };
 
+/** An archive in the tar format (ustar or pax), not compressed. It has plain files only, with relative paths in UTF-8. A path that leads outside, a link, a device or a name that comes twice makes the step fail. */
+export type CodeArchiveInput = {
+  /** The Git branch that was checked out. Needs `commit`. */
+  readonly branch?: string | null | undefined;
+  /** The Git commit that the files are from: 40 or 64 hexadecimal digits. */
+  readonly commit?: string | null | undefined;
+  /** The archive: a READY file of the project. */
+  readonly fragmentId: string;
+  /** Whether the files differ from the commit. Needs `commit`. Default: false. */
+  readonly isDirty?: boolean | null | undefined;
+};
+
 /** How a number compares with a threshold. */
 export type ComparisonOperator =
   /** Greater than the threshold. */
@@ -170,6 +182,8 @@ export type CreateFragmentInput = {
 export type CreateJobInput = {
   /** The application. It defines the items and settings that the job takes, and supplies what is left out here. */
   readonly applicationId?: string | null | undefined;
+  /** The code that travels with it, into the working folder of each of its steps. Default: none. */
+  readonly code?: JobCodeInput | null | undefined;
   /** What its only step runs. Cannot be combined with `steps`. Default: the application's. */
   readonly container?: ContainerInput | null | undefined;
   /** The dataset that it uses, as an external system names it. */
@@ -386,7 +400,9 @@ export type IfExists =
   /** Refuse with ALREADY_EXISTS. */
   | 'REFUSE'
   /** Replace the existing file once all bytes of the new one have arrived. Until then the existing file stays. */
-  | 'REPLACE';
+  | 'REPLACE'
+  /** Return the existing file if it has the given `sha256`, and refuse with ALREADY_EXISTS otherwise. If its bytes are stored, there is nothing to upload: `uploadUrl` is null. */
+  | 'REUSE';
 
 /** An item that jobs accept. */
 export type ItemDefinitionInput = {
@@ -422,6 +438,11 @@ export type ItemValueType =
   | 'STRING_ARRAY'
   /** Any text. */
   | 'TEXT';
+
+/** Where the code of a job comes from. */
+export type JobCodeInput =
+  {   /** An archive that was uploaded before. */
+  readonly archive: CodeArchiveInput; };
 
 /** Selects jobs that meet every given condition. A field that is left out or null is no condition. An empty list of statuses, types or initiators matches no job. */
 export type JobFilter = {

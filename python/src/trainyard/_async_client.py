@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Type, TypeVar
@@ -42,6 +43,7 @@ from ._generated import (
     VIEWER,
     Event,
     GatewayInfo,
+    JobCodeInput,
     JobData,
     JobStatus,
     LogChunk,
@@ -54,6 +56,7 @@ from ._operation import Operation
 from ._protocol import Conversation, ask_text
 from ._settings import find_target
 from ._streams import AsyncStream
+from ._transfers import send_code
 
 Variables = TypeVar("Variables")
 Result = TypeVar("Result")
@@ -214,9 +217,15 @@ class AsyncProject:
         priority: int = 0,
         description: Optional[str] = None,
         steps: Optional[Sequence[StepInput]] = None,
+        code: Optional[PathLike] = None,
         **more: Any,
     ) -> AsyncJob:
         """Creates a job. The same arguments as Project.submit's."""
+        sent: Optional[JobCodeInput] = None
+        if code is not None:
+            blocking = self._client.blocking()
+            sending = partial(send_code, blocking.http, blocking.asker, code, self.id)
+            sent = await asyncio.get_running_loop().run_in_executor(None, sending)
         given = job_input(
             self.id,
             command,
@@ -230,6 +239,7 @@ class AsyncProject:
             priority=priority,
             description=description,
             steps=steps,
+            code=sent,
             more=more,
         )
         payload = await self._client.run(create_job(self._client.asker, given))

@@ -39,6 +39,7 @@ from ._generated import (
     CurveData,
     FileData,
     InvalidState,
+    JobCodeInput,
     JobData,
     JobFilter,
     JobOrder,
@@ -331,6 +332,7 @@ def job_input(
     priority: int,
     description: Optional[str],
     steps: Optional[Sequence[StepInput]],
+    code: Optional[JobCodeInput],
     more: Mapping[str, Any],
 ) -> CreateJobInput:
     """The input of a job. Raises ValueError for arguments that do not fit together."""
@@ -343,6 +345,8 @@ def job_input(
         given["container"] = container
     if steps is not None:
         given["steps"] = steps
+    if code is not None:
+        given["code"] = code
     if settings is not None:
         given["settings"] = settings
     if labels is not None:

@@ -44,6 +44,8 @@ __all__ = [
     "ClaimNextStepsPayload",
     "ClaimStepInput",
     "ClaimStepPayload",
+    "CodeArchiveInput",
+    "CodeData",
     "ComparisonOperator",
     "CompleteStepInput",
     "CompleteStepPayload",
@@ -88,6 +90,7 @@ __all__ = [
     "FragmentType",
     "GATEWAY",
     "GatewayInfo",
+    "GitState",
     "HttpPortInput",
     "IdempotencyConflict",
     "IfExists",
@@ -98,6 +101,7 @@ __all__ = [
     "JOB",
     "JOBS",
     "JOB_STATUS",
+    "JobCodeInput",
     "JobCreatedEvent",
     "JobCreatedEventJob",
     "JobData",
@@ -341,6 +345,7 @@ ErrorCode = Literal[
 IfExists = Literal[
     "REFUSE",  # Refuse with ALREADY_EXISTS.
     "REPLACE",  # Replace the existing file once all bytes of the new one have arrived. Until then the existing file stays.
+    "REUSE",  # Return the existing file if it has the given `sha256`, and refuse with ALREADY_EXISTS otherwise. If its bytes are stored, there is nothing to upload: `uploadUrl` is null.
 ]
 """What createFragment does when the job already has a file of that name."""
 
@@ -589,6 +594,32 @@ class JobOrder(_JobOrder, total=False):
     """For METRIC: the name of the metric."""
 
 
+class _CodeArchiveInput(TypedDict):
+    fragmentId: str
+    """The archive: a READY file of the project."""
+
+
+class CodeArchiveInput(_CodeArchiveInput, total=False):
+    """An archive in the tar format (ustar or pax), not compressed. It has plain files only, with
+    relative paths in UTF-8. A path that leads outside, a link, a device or a name that comes
+    twice makes the step fail.
+    """
+
+    branch: Optional[str]
+    """The Git branch that was checked out. Needs `commit`."""
+    commit: Optional[str]
+    """The Git commit that the files are from: 40 or 64 hexadecimal digits."""
+    isDirty: Optional[bool]
+    """Whether the files differ from the commit. Needs `commit`. Default: false."""
+
+
+class JobCodeInput(TypedDict, total=False):
+    """Where the code of a job comes from."""
+
+    archive: Optional[CodeArchiveInput]
+    """An archive that was uploaded before."""
+
+
 class _ContainerBuildInput(TypedDict):
     context: str
     """The folder or Git URL to build from."""
@@ -826,6 +857,10 @@ class CreateJobInput(_CreateJobInput, total=False):
     applicationId: Optional[str]
     """The application. It defines the items and settings that the job takes, and supplies what
     is left out here.
+    """
+    code: Optional[JobCodeInput]
+    """The code that travels with it, into the working folder of each of its steps. Default:
+    none.
     """
     container: Optional[ContainerInput]
     """What its only step runs. Cannot be combined with `steps`. Default: the application's."""
@@ -1448,6 +1483,52 @@ class Label:
 
 
 @dataclass(frozen=True)
+class GitState:
+    """A state of a Git repository."""
+
+    commit: Optional[str]
+    """The commit, in full: 40 or 64 hexadecimal digits. Null: no step has cloned it yet."""
+    branch: Optional[str]
+    """The branch that was checked out. Null: none was."""
+    is_dirty: bool
+    """Whether the files differ from the commit: some were changed, added or removed since."""
+
+    @classmethod
+    def read(cls, data: Any) -> GitState:
+        """Reads it from an answer's JSON."""
+        return cls(
+            commit=data["commit"],
+            branch=data["branch"],
+            is_dirty=data["isDirty"],
+        )
+
+
+@dataclass(frozen=True)
+class CodeData:
+    """The code that travels with a job. It is put into the working folder of each step before
+    its command runs.
+    """
+
+    sha256: Optional[str]
+    """The SHA-256 of the archive in lowercase hex. The same folder has the same hash, wherever
+    and whenever it is sent.
+    """
+    size_bytes: Optional[int]
+    """The size of the archive."""
+    git: Optional[GitState]
+    """The state of the repository that the code is from. Null: it is from no repository."""
+
+    @classmethod
+    def read(cls, data: Any) -> CodeData:
+        """Reads it from an answer's JSON."""
+        return cls(
+            sha256=data["sha256"],
+            size_bytes=data["sizeBytes"],
+            git=None if data["git"] is None else GitState.read(data["git"]),
+        )
+
+
+@dataclass(frozen=True)
 class JobOutcome:
     """The current status of a job and every change that led to it."""
 
@@ -1538,6 +1619,8 @@ class JobData:
     """The dot paths of settings that its application's schema does not define. They were
     accepted.
     """
+    code: Optional[CodeData]
+    """The code that travels with it. Null: its steps start in an empty folder."""
     output: Optional[Dict[str, Any]]
     """The result document. Null: none has been reported."""
     created_at: datetime
@@ -1571,6 +1654,7 @@ class JobData:
             labels=tuple(Label.read(each) for each in data["labels"]),
             settings=data["settings"],
             settings_warnings=tuple(each for each in data["settingsWarnings"]),
+            code=None if data["code"] is None else CodeData.read(data["code"]),
             output=data["output"],
             created_at=read_time(data["createdAt"]),
             updated_at=read_time(data["updatedAt"]),
@@ -3249,6 +3333,9 @@ _JOB_DATA = """fragment JobData on Job {
   }
   settings
   settingsWarnings
+  code {
+    ...CodeData
+  }
   output
   createdAt
   updatedAt
@@ -3260,6 +3347,22 @@ _JOB_DATA = """fragment JobData on Job {
   steps {
     ...StepState
   }
+}"""
+
+
+_CODE_DATA = """fragment CodeData on JobCode {
+  sha256
+  sizeBytes
+  git {
+    ...GitState
+  }
+}"""
+
+
+_GIT_STATE = """fragment GitState on GitRevision {
+  commit
+  branch
+  isDirty
 }"""
 
 
@@ -3692,6 +3795,8 @@ JOB: "Operation[JobVariables, Optional[JobData]]" = Operation(
             _JOB_DATA,
             _PROJECT_NAME,
             _LABEL,
+            _CODE_DATA,
+            _GIT_STATE,
             _JOB_OUTCOME,
             _STEP_STATE,
         ]
@@ -3730,6 +3835,8 @@ JOBS: "Operation[JobsVariables, JobsResult]" = Operation(
             _JOB_DATA,
             _PROJECT_NAME,
             _LABEL,
+            _CODE_DATA,
+            _GIT_STATE,
             _JOB_OUTCOME,
             _STEP_STATE,
             _PAGE_INFO,
@@ -3769,6 +3876,8 @@ CREATE_JOB: "Operation[CreateJobVariables, CreateJobPayload]" = Operation(
             _JOB_DATA,
             _PROJECT_NAME,
             _LABEL,
+            _CODE_DATA,
+            _GIT_STATE,
             _JOB_OUTCOME,
             _STEP_STATE,
             _REFUSAL,
@@ -3809,6 +3918,8 @@ UPDATE_JOB: "Operation[UpdateJobVariables, UpdateJobPayload]" = Operation(
             _JOB_DATA,
             _PROJECT_NAME,
             _LABEL,
+            _CODE_DATA,
+            _GIT_STATE,
             _JOB_OUTCOME,
             _STEP_STATE,
             _REFUSAL,
@@ -3849,6 +3960,8 @@ CANCEL_JOB: "Operation[CancelJobVariables, CancelJobPayload]" = Operation(
             _JOB_DATA,
             _PROJECT_NAME,
             _LABEL,
+            _CODE_DATA,
+            _GIT_STATE,
             _JOB_OUTCOME,
             _STEP_STATE,
             _REFUSAL,
@@ -3891,6 +4004,8 @@ RETRY_JOB: "Operation[RetryJobVariables, RetryJobPayload]" = Operation(
             _JOB_DATA,
             _PROJECT_NAME,
             _LABEL,
+            _CODE_DATA,
+            _GIT_STATE,
             _JOB_OUTCOME,
             _STEP_STATE,
             _REFUSAL,
@@ -3961,6 +4076,8 @@ SET_JOB_OUTPUT: "Operation[SetJobOutputVariables, SetJobOutputPayload]" = Operat
             _JOB_DATA,
             _PROJECT_NAME,
             _LABEL,
+            _CODE_DATA,
+            _GIT_STATE,
             _JOB_OUTCOME,
             _STEP_STATE,
             _REFUSAL,

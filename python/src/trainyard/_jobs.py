@@ -23,7 +23,7 @@ from ._calls import (
     update_job,
 )
 from ._curves import Curve
-from ._files import File, Files
+from ._files import File, Files, PathLike
 from ._generated import (
     EVENTS,
     JOB_STATUS,
@@ -41,7 +41,7 @@ from ._generated import (
 )
 from ._http import subscribe
 from ._streams import Stream
-from ._transfers import Source, name_of, upload
+from ._transfers import Source, name_of, send_code, upload
 
 if TYPE_CHECKING:
     from ._client import Client
@@ -78,6 +78,7 @@ class Project:
         priority: int = 0,
         description: Optional[str] = None,
         steps: Optional[Sequence[StepInput]] = None,
+        code: Optional[PathLike] = None,
         **more: Any,
     ) -> Job:
         """Creates a job.
@@ -86,10 +87,14 @@ class Project:
         command's first word. image: a container image; default: a process in a folder of its own.
         secret_env: names of variables of this environment, whose values only the device sees that
         runs the job. priority: higher is claimed first. steps: instead of a command, the steps in
-        order. more: other fields of CreateJobInput, with the schema's names
+        order. code: a folder that travels with the job, into the working folder of each step: what
+        git tracks or could add, else everything, without what `.trainyardignore` leaves out. An
+        unchanged folder is not sent again. more: other fields of CreateJobInput, with the schema's names
         (`runTimeoutSeconds=3600`).
         Raises InvalidInput with the fields that the gateway does not accept, NotFound, ValueError.
         """
+        client = self._client
+        sent = None if code is None else send_code(client.http, client.asker, code, self.id)
         given = job_input(
             self.id,
             command,
@@ -103,10 +108,11 @@ class Project:
             priority=priority,
             description=description,
             steps=steps,
+            code=sent,
             more=more,
         )
-        payload = self._client.run(create_job(self._client.asker, given))
-        return Job(self._client, payload.job)
+        payload = client.run(create_job(client.asker, given))
+        return Job(client, payload.job)
 
     def upload(
         self,

@@ -7,17 +7,30 @@ import http.client
 import mimetypes
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, Iterator, Optional, Tuple, Union
 
 from ._calls import Asker
 from ._errors import DamagedFile, GatewayUnreachable, RequestRefused
-from ._generated import CREATE_FILE, CreateFragmentInput, FileData, FragmentType, IfExists
+from ._folder import pack_code
+from ._generated import (
+    CREATE_FILE,
+    GATEWAY,
+    CodeArchiveInput,
+    CreateFragmentInput,
+    FileData,
+    FragmentType,
+    IfExists,
+    JobCodeInput,
+)
 from ._http import Http, Opened, lower, unreachable
 from ._protocol import Answer, Backoff, Exchange, Trouble, new_key, read_data, retry_after_of, tell
 
 CHUNK = 256 * 1024
+USUAL_CODE_BYTES = 100_000_000
+"""For a gateway that does not say it."""
 Source = Union[str, "os.PathLike[str]", bytes]
 
 
@@ -34,15 +47,17 @@ def upload(
     lease_token: Optional[str] = None,
     title: Optional[str] = None,
     replace: bool = False,
+    reuse: bool = False,
     show: bool = True,
 ) -> FileData:
     """Stores a file, or bytes. The gateway refuses other bytes than those that were hashed.
 
-    title: the name to show instead of `filename`.
+    title: the name to show instead of `filename`. reuse: a file that is there already with the same
+    name and bytes is not sent again.
     Raises FileNotFoundError, Refused (AlreadyExists without `replace`), GatewayUnreachable.
     """
     size, sha256 = _digest(source)
-    exists: IfExists = "REPLACE" if replace else "REFUSE"
+    exists: IfExists = "REUSE" if reuse else "REPLACE" if replace else "REFUSE"
     given: CreateFragmentInput = {
         "filename": filename,
         "type": type or type_of(filename),
@@ -81,6 +96,27 @@ def upload(
                 if trouble.failed(str(error), pause) + pause > asker.patience:
                     raise
         time.sleep(pause)
+
+
+def send_code(
+    http_: Http, asker: Asker, folder: Union[str, "os.PathLike[str]"], project_id: str
+) -> JobCodeInput:
+    """Stores the archive of a folder in a project, unless the project has it already."""
+    most = http_.run(asker.ask(GATEWAY, {})).limits.get("codeBytesAtMost", USUAL_CODE_BYTES)
+    with tempfile.TemporaryDirectory(prefix="trainyard-code-") as temporary:
+        archive = Path(temporary) / "code.tar"
+        packed = pack_code(folder, archive, most)
+        # The name is the hash, so there is one file for each state of a folder.
+        name = f"code/{packed.sha256}.tar"
+        stored = upload(
+            http_, asker, archive, name, type="DATA", project_id=project_id, reuse=True
+        )
+    code: CodeArchiveInput = {"fragmentId": stored.id}
+    if packed.git is not None:
+        code["commit"] = packed.git.commit
+        code["branch"] = packed.git.branch
+        code["isDirty"] = packed.git.is_dirty
+    return {"archive": code}
 
 
 def _put(http_: Http, asker: Asker, url: str, source: Source, size: int, bar: Bar) -> None:

@@ -4,6 +4,7 @@ import type { ClaimedStepFieldsFragment, LeaseFieldsFragment } from '../../clien
 import type { Requester } from '../../client/request.ts';
 import type { Mask } from '../../text/mask.ts';
 import { wait } from '../../timing/backoff.ts';
+import { provideCode } from '../code/provide.ts';
 import { Directory } from '../files/directory.ts';
 import { createStepFolder, metricsFile, removeStepFolder, type StepFolder } from '../files/folder.ts';
 import { MetricsReader, metricsMilliseconds } from '../files/metrics-reader.ts';
@@ -165,6 +166,7 @@ async function runWith(attempt: Attempt, gpus: readonly string[] | null): Promis
   const { claim, folder, client, log, lease, containment } = attempt;
   let running: RunningStep | null = null;
   try {
+    await provideCode({ client, step: claim.step, folder, signal: lease.stop });
     running = await startStep({
       ...claim,
       folder,

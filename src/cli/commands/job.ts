@@ -5,7 +5,7 @@ import { CancelJobDocument, JobDocument, type JobQuery, RetryJobDocument } from 
 import { type Command, jsonFlag } from '../command.ts';
 import { exitCodes, type Output, print, printJson } from '../io.ts';
 import { followFlags, followJob, noJob } from '../output/follow.ts';
-import { formatAge, formatBytes, formatLabels, formatNumber, formatSpan } from '../output/format.ts';
+import { describeGit, formatAge, formatBytes, formatLabels, formatNumber, formatSpan } from '../output/format.ts';
 import { type Column, renderFields, renderTable } from '../output/table.ts';
 import { cleanName } from '../terminal.ts';
 
@@ -65,6 +65,7 @@ function renderState(job: Job): string {
     ['labels', formatLabels(job.labels)],
     ['items', job.items.map((item) => `${item.name}=${item.value}`).join(' ')],
     ['device', job.device?.name],
+    ['code', job.code && describeCode(job.code)],
     ['load', load === null || typeof gpuDutyCycle !== 'number' ? load : `${load}, GPU ${gpuDutyCycle} %`],
     ['address', job.httpUrl],
     ['ssh', job.sshServer],
@@ -72,6 +73,11 @@ function renderState(job: Job): string {
     ['created', `${job.createdAt} (${formatAge(job.createdAt)})`],
     ['ran', formatSpan(job.startedAt, job.finishedAt)],
   ]);
+}
+
+function describeCode({ sha256, sizeBytes, git }: NonNullable<Job['code']>): string {
+  const archive = sha256 === null ? null : `${sha256.slice(0, 12)} (${formatBytes(sizeBytes)})`;
+  return [archive, git && describeGit(git)].filter((part) => part !== null).join(', ');
 }
 
 function deviceName(device: { readonly name: string } | null): string {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { GatewayUnreachable, unwrap } from '../../client/errors.ts';
 import { type ContainerInput, CreateJobDocument, type CreateJobInput } from '../../client/generated.ts';
 import { defaultBackoff, delayMs, wait } from '../../timing/backoff.ts';
+import { sendCode } from '../code/send.ts';
 import { type Command, type Context, flagOf, jsonFlag, placeIssues } from '../command.ts';
 import { type Declared, parseValue, readSet, readSettingFlags, type SettingOverride } from '../input/declared.ts';
 import type { Given } from '../input/flags.ts';
@@ -50,6 +51,11 @@ export const submit: Command = {
     },
     entrypoint: { value: 'TEXT', description: "the container's entrypoint", field: 'container.entrypoint' },
     command: { value: 'TEXT', description: 'what to run, as one shell command line; or give it after --', field: 'container.command' },
+    code: {
+      value: 'DIR',
+      description: 'a folder that travels with the job, into the working folder of each step',
+      defaultText: 'none: steps start in an empty folder',
+    },
     env: { value: 'NAME=VALUE', isRepeatable: true, description: 'environment variable of the job', field: 'container.env' },
     'secret-env': {
       value: 'NAME',
@@ -77,6 +83,9 @@ export const submit: Command = {
   notes: `A setting that the job declares, in its application’s schema or in its file’s settings, is a flag too:
   trainyard submit --application NAME --param_3 '{"k":"v"}' --custom.custom_param 5
 The schema decides how its value is read. Without one, and for --set, the value is JSON if it parses, else text.
+
+With --code, the folder is sent: what git tracks or could add, else everything, without what .trainyardignore leaves out. A folder
+that has not changed is not sent again.
 
 With --follow the log goes to stdout and the rest to stderr, and the exit code is the job's outcome: 0 SUCCEEDED, 1 FAILED,
 3 CANCELLED. Others: 2 refused, 4 gateway unreachable, 130 Ctrl-C (the job goes on).`,
@@ -144,6 +153,7 @@ async function readInput(context: Context): Promise<ReadInput> {
   ];
   const projectId = await resolveProjectId(client, given.text('project') ?? file.project ?? file.input.projectId, io.signal);
   const experiment = given.text('experiment') ?? file.experiment;
+  const folder = given.text('code');
   const input = {
     ...file.input,
     name,
@@ -152,6 +162,7 @@ async function readInput(context: Context): Promise<ReadInput> {
     idempotencyKey: given.text('idempotency-key') ?? file.input.idempotencyKey ?? randomUUID(),
     ...(application && { applicationId: application.id }),
     ...(container && { container: { ...file.input.container, ...container } }),
+    ...(folder !== undefined && { code: await sendCode(context, folder, projectId) }),
     ...(type && { type }),
     ...(given.has('description') && { description: given.text('description') }),
     ...(given.has('label') && { labels: [...(file.input.labels ?? []), ...given.pairs('label')] }),

@@ -32,6 +32,20 @@ export function formatBytes(bytes: number | null): string {
   return power === 0 ? `${bytes} B` : `${(bytes / 1000 ** power).toPrecision(3)} ${units[power]}`;
 }
 
+/** The state of a Git repository: the short commit, the branch, and whether the files differ. */
+export function describeGit({
+  commit,
+  branch,
+  isDirty,
+}: {
+  readonly commit: string | null;
+  readonly branch: string | null;
+  readonly isDirty: boolean;
+}): string {
+  const short = commit?.slice(0, 12) ?? 'not cloned yet';
+  return `git ${short}${branch === null ? '' : ` on ${branch}`}${isDirty ? ', with changes' : ''}`;
+}
+
 /** A metric's value in few digits. */
 export function formatNumber(value: number): string {
   return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(5)));

@@ -40,7 +40,7 @@ const things: Readonly<Record<string, Row>> = {
 
   Job: {
     readJobs:
-      'billableBytes computeTime container createdAt datasetId datasetVersionId description events federation finishedAt history httpUrl id initiator ' +
+      'billableBytes code computeTime container createdAt datasetId datasetVersionId description events federation finishedAt history httpUrl id initiator ' +
       'internalHostname isPreemptible item items labels latestTelemetry metricCurves metricNames metricSeries metrics name nativeInitiator nativeStatus output owner priority ' +
       'runTimeoutSeconds scheduleTimeoutSeconds settings settingsSources settingsWarnings sshServer startedAt status statusMessage step steps telemetry ' +
       // What the job belongs to and has produced is shown with it. Fields of those objects have
@@ -52,6 +52,8 @@ const things: Readonly<Record<string, Row>> = {
     readDevices: 'agentName device',
     readApplications: 'application',
   },
+  JobCode: { readJobs: 'git sha256 sizeBytes', readFragments: 'archive' },
+  GitRevision: { readJobs: 'branch commit isDirty' },
   JobItem: { readJobs: 'createdAt defaultValue description id job label name source typedValue updatedAt value valueType' },
   ComputeTime: { readJobs: 'cpuEndedAt cpuStartedAt gpuEndedAt gpuStartedAt' },
   JobStatusHistory: { readJobs: 'createdAt description exitCode finishedAt reason startedAt status transitions' },

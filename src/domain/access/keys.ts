@@ -143,6 +143,7 @@ export async function addKey(
     lastUsedAt: null,
     revokedAt: null,
     replacedById: null,
+    joined: null,
   };
   await insertRows(tx, insertApiKey, [apiKey]);
   return { apiKey, secret };

@@ -23,6 +23,7 @@ export interface DomainLimits {
   readonly frameBytes: number;
   readonly metricNamesAtMost: number;
   readonly fragmentBytesAtMost: number;
+  readonly codeBytesAtMost: number;
   readonly uploadSeconds: number;
   readonly idempotencyHours: number;
   readonly overlapSecondsAtMost: number;
@@ -77,6 +78,8 @@ export const defaultDomainLimits: DomainLimits = {
    */
   metricNamesAtMost: 2_000,
   fragmentBytesAtMost: 5 * 1024 ** 3,
+  /** The archive of a job's code. A larger folder has data or an environment in it by mistake. */
+  codeBytesAtMost: 100_000_000,
   /** How long a signed URL is valid. */
   uploadSeconds: 3_600,
   idempotencyHours: 24 * 7,

@@ -134,6 +134,8 @@ export const wrongState = {
   fragmentOfNoStep: (status: string) =>
     invalidState('The file that has this filename now does not belong to a step, so a step may not replace it.', status),
   fragmentStartsJob: ({ id, status }: Unended) => invalidState(`Job ${id} starts from this fragment.`, status, terminalJobStatuses),
+  fragmentIsCode: ({ id, status }: Unended) => invalidState(`Job ${id} runs the code in this fragment.`, status, terminalJobStatuses),
+  codeDeleted: ({ status }: Job) => invalidState('The archive of its code was deleted. Submit the code again.', status),
   fragmentStartsExperiment: ({ id }: Known, status: string) => invalidState(`Experiment ${id} starts from this fragment.`, status),
   fragmentOfRound: ({ number, status }: { number: number; status: string }, allowed: readonly string[]) =>
     invalidState(`Round ${number} of the job needs this fragment.`, status, allowed),
@@ -197,6 +199,8 @@ export const wrongInput = {
   fragmentIsNoModel: (path: readonly string[], { id, type }: Pick<FragmentRow, 'id' | 'type'>) =>
     invalidInput(path, `The fragment ${id} is of type ${type}. Name a fragment of type MODEL.`),
   fragmentNotUploaded: (path: readonly string[], { id }: Known) => invalidInput(path, `The upload of the fragment ${id} is not complete.`),
+  codeTooLarge: (path: readonly string[], bytes: number, atMost: number) =>
+    invalidInput(path, `The archive has ${bytes} bytes. The code of a job may have at most ${atMost}.`),
 
   tooFewDevices: (wanted: number, online: number) =>
     invalidInput(

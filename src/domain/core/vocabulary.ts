@@ -14,7 +14,7 @@ export type ItemValueType = (typeof itemValueTypes)[number];
 export const fragmentTypes = ['METRICS', 'BUILD_LOGS', 'MODEL', 'DATA', 'OUTPUT'] as const;
 export type FragmentType = (typeof fragmentTypes)[number];
 
-export const ifExistsWords = ['REFUSE', 'REPLACE'] as const;
+export const ifExistsWords = ['REFUSE', 'REPLACE', 'REUSE'] as const;
 export type IfExists = (typeof ifExistsWords)[number];
 
 export const logStreams = ['STDOUT', 'STDERR', 'SYSTEM'] as const;
@@ -158,6 +158,29 @@ export interface Container {
   readonly properties: Record<string, unknown>;
 }
 
+/** The code that travels with a job: an archive of the project, or a clone of its repository. */
+export interface JobCode {
+  /** Kept here, because the file can be deleted when the job has ended. Null: it is cloned. */
+  readonly archive: { readonly sha256: string; readonly sizeBytes: number } | null;
+  /** Null: the archive is not from a repository. */
+  readonly git: GitRevision | null;
+}
+
+export interface GitRevision {
+  /** What to clone: a branch, a tag or a commit. Null: the default branch, or nothing is cloned. */
+  readonly ref: string | null;
+  /** Null: nothing is cloned yet, or the repository has no commit. */
+  readonly commit: string | null;
+  readonly branch: string | null;
+  readonly isDirty: boolean;
+}
+
+/** A file of an earlier step of the same job. */
+export interface StepSource {
+  readonly stepNumber: number;
+  readonly filename: string;
+}
+
 /** A step as given in a project's pipeline, in createJob or in addSteps. */
 export interface StepTemplate {
   readonly name: string;
@@ -166,6 +189,8 @@ export interface StepTemplate {
   readonly pinnedDeviceId: string | null;
   readonly requiredLabels: readonly Label[];
   readonly maxAttempts: number;
+  /** Pipelines from before this field existed do not have it. */
+  readonly inputs?: readonly StepSource[];
 }
 
 /** An item that jobs of an application may have. */

@@ -2,6 +2,7 @@
 import { experimentStartingFrom } from '../../store/changes/experiments.ts';
 import { roundThatNeeds } from '../../store/changes/federations.ts';
 import { deleteFragmentRow } from '../../store/changes/fragments.ts';
+import { jobRunningCode } from '../../store/changes/jobs.ts';
 import { jobStartingFrom, versionsOfFragment } from '../../store/changes/models.ts';
 import { fragmentByFilename } from '../../store/queries/rows.ts';
 import type { FragmentRow } from '../../store/schema/tables.ts';
@@ -14,6 +15,16 @@ import type { CreateFragmentInput, FragmentScope } from './fragments.ts';
 
 /** The canonical form of a filename: case and the encoding of accents make no difference. */
 export const filenameKeyOf = (filename: string) => filename.normalize('NFC').toLowerCase();
+
+/**
+ * With `ifExists: REUSE`, the file of this name that is the same by its hash, if there is one. Its
+ * bytes may not be stored yet. Then several clients may upload them, and the first is kept.
+ */
+export async function reusable({ tx }: Change, { scopeId }: FragmentScope, input: CreateFragmentInput): Promise<FragmentRow | null> {
+  if (input.ifExists !== 'REUSE') return null;
+  const [known] = await tx.run(fragmentByFilename, { scopeId, filenameKey: filenameKeyOf(input.filename) });
+  return known && known.sha256 === input.sha256 ? known : null;
+}
 
 /** The result of freeing a filename. */
 interface FreedFilename {
@@ -80,6 +91,8 @@ export async function removeReplaced(tx: Tx, { scopeId, attempt, createdAt }: Fr
 export async function requireUnneeded(tx: Tx, fragment: FragmentRow): Promise<void> {
   const [starting] = await tx.run(jobStartingFrom, { fragmentId: fragment.id });
   if (starting) throw wrongState.fragmentStartsJob(starting);
+  const [running] = await tx.run(jobRunningCode, { fragmentId: fragment.id });
+  if (running) throw wrongState.fragmentIsCode(running);
   const [experiment] = await tx.run(experimentStartingFrom, { fragmentId: fragment.id });
   if (experiment) throw wrongState.fragmentStartsExperiment(experiment, fragment.status);
   const ofRound = fragment.jobId === null ? undefined : await roundThatNeeds(tx, { jobId: fragment.jobId, fragmentId: fragment.id });

@@ -26,7 +26,15 @@ import { moveFragment } from '../core/transitions.ts';
 import type { FragmentType, IfExists } from '../core/vocabulary.ts';
 import { requireLease } from '../steps/held.ts';
 import { contentTypeOf } from './content-type.ts';
-import { deferredKeyOf, filenameKeyOf, freeFilename, isDeferredReplacement, removeReplaced, requireUnneeded } from './filenames.ts';
+import {
+  deferredKeyOf,
+  filenameKeyOf,
+  freeFilename,
+  isDeferredReplacement,
+  removeReplaced,
+  requireUnneeded,
+  reusable,
+} from './filenames.ts';
 import { signUrl } from './signatures.ts';
 
 export interface CreateFragmentInput {
@@ -78,6 +86,8 @@ export async function createFragment(domain: Domain, principal: Principal, input
         scope: scope.scopeId,
         input: asked,
         run: async () => {
+          const known = await reusable(change, scope, input);
+          if (known) return { value: { fragment: known, replaced: null }, ids: [known.id] };
           const freed = await freeFilename(change, principal, scope, input, text !== null);
           const fragment = await addFragment(change, principal, scope, input, {
             id,
@@ -110,7 +120,7 @@ function uploadOf(domain: Domain, fragment: FragmentRow) {
 
 function checkFragment(domain: Domain, input: CreateFragmentInput): void {
   const checks = new Checks(domain);
-  const { filename, contentType, sha256, sizeBytes, text } = input;
+  const { filename, contentType, sha256, sizeBytes, text, ifExists } = input;
   if (!input.jobId === !input.projectId) checks.refuse(['jobId'], 'or projectId is needed: give exactly one of the two.');
   if (input.projectId && (input.stepNumber != null || input.leaseToken))
     checks.refuse(['projectId'], 'must not be given together with stepNumber or leaseToken. Give jobId instead.');
@@ -121,6 +131,7 @@ function checkFragment(domain: Domain, input: CreateFragmentInput): void {
   }
   checks.range(['sizeBytes'], sizeBytes, 0, domain.limits.fragmentBytesAtMost);
   if (sha256 != null && !/^[0-9a-f]{64}$/.test(sha256)) checks.refuse(['sha256'], 'must be 64 hexadecimal digits in lower case.');
+  if (ifExists === 'REUSE' && sha256 == null) checks.refuse(['sha256'], 'is needed with ifExists: REUSE. The existing file must have it.');
   if (text != null && (sizeBytes != null || sha256 != null))
     checks.refuse(['text'], 'must not be given together with sizeBytes or sha256: they follow from the text.');
   checks.done();

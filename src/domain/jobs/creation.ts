@@ -3,6 +3,7 @@
  * default step.
  */
 
+import { lockFragment } from '../../store/changes/fragments.ts';
 import { insertJob, insertJobItem, insertJobLabel } from '../../store/changes/jobs.ts';
 import type { Optional } from '../../store/optional.ts';
 import { jobById } from '../../store/queries/rows.ts';
@@ -22,6 +23,7 @@ import { beginFederation } from '../federation/federation.ts';
 import { requireOwnModel, startOf } from '../files/models.ts';
 import { makeSteps } from '../steps/planning.ts';
 import { applicationFor, readApplication } from './applications.ts';
+import { codeColumns, type JobCodeInput } from './code.ts';
 import { enterExperiment, requireModel } from './experiments.ts';
 import { newJobFields } from './fields.ts';
 import {
@@ -69,7 +71,13 @@ export async function createJob(domain: Domain, principal: Principal, given: Cre
 export async function triggerJob(
   domain: Domain,
   principal: Principal,
-  input: { projectId: string; initiator?: Optional<JobInitiator>; name?: Optional<string>; idempotencyKey?: Optional<string> },
+  input: {
+    projectId: string;
+    initiator?: Optional<JobInitiator>;
+    name?: Optional<string>;
+    code?: Optional<JobCodeInput>;
+    idempotencyKey?: Optional<string>;
+  },
 ): Promise<CreatedJob> {
   requireRight(principal, 'createJob');
   return change(domain, principal, async (change) => {
@@ -78,6 +86,7 @@ export async function triggerJob(
       projectId: project.id,
       initiator: input.initiator,
       name: input.name ?? project.name,
+      code: input.code,
       steps: project.pipeline,
       application: null,
     };
@@ -107,6 +116,7 @@ export async function retryJob(
       const job = await visibleJob(change, principal, input.jobId);
       if (!isTerminalJob(job.status)) throw wrongState.jobNotEnded(job);
       const again = keptInputOf(job);
+      if (again.code?.archive && !(await hasFragment(change, again.code.archive.fragmentId))) throw wrongState.codeDeleted(job);
       return once(change, {
         operation: 'retryJob',
         scope: job.projectId,
@@ -117,6 +127,8 @@ export async function retryJob(
     }),
   );
 }
+
+const hasFragment = async ({ tx }: Change, id: string): Promise<boolean> => (await tx.run(lockFragment, { id })).length > 0;
 
 const made = ({ job, token }: { job: JobRow; token: string }) => ({ value: { job, token, isReplay: false }, ids: [job.id] });
 
@@ -152,6 +164,7 @@ async function makeJob(
     ? await enterExperiment(change, input.projectId, input.experimentId)
     : { isBlocked: false, startModelId: null };
   const startModelId = (await namedStart(change, principal, input)) ?? place.startModelId;
+  const code = await codeColumns(change, principal, input.projectId, input.code);
   const fields = newJobFields(input);
   const { scheduleTimeoutSeconds } = fields;
   const job: JobRow = {
@@ -175,6 +188,7 @@ async function makeJob(
     startModelVersionId: input.startModelVersionId ?? null,
     startModelId,
     isFederated: input.federation != null,
+    ...code,
     input: again as unknown as Record<string, unknown>, // a plain object: kept as JSON
     stepCount: steps.length,
     createdAt: now,

@@ -9,6 +9,7 @@ import { Checks, type ContainerInput, containerOf, type StepInput, stepTemplateO
 import type { Domain } from '../core/domain.ts';
 import type { Container, JobInitiator, JobType, StepTemplate, TerminationCriterion } from '../core/vocabulary.ts';
 import { checkFederation, type FederationInput } from '../federation/federation.ts';
+import { checkCode, type JobCodeInput } from './code.ts';
 import { checkJobFields, type NewJobFields } from './fields.ts';
 import { type CheckedItem, checkItems, type JobItemInput } from './items.ts';
 import { checkSettings, type EffectiveSettings, type Judgement, judgeSettings, type SettingOverride } from './settings.ts';
@@ -27,6 +28,7 @@ export interface CreateJobInput extends NewJobFields {
   steps?: Optional<readonly StepInput[]>;
   federation?: Optional<FederationInput>;
   container?: Optional<ContainerInput>;
+  code?: Optional<JobCodeInput>;
   idempotencyKey?: Optional<string>;
 }
 
@@ -87,6 +89,7 @@ export function checkJob(domain: Domain, { application, ...input }: KeptInput, j
   checkJobFields(checks, input);
   checks.container(['container'], input.container);
   checks.steps(['steps'], input.steps);
+  checkCode(checks, input.code);
   const criteria = input.federation ? checkFederation(checks, input.federation).criteria : [];
   if (input.federation && input.steps) checks.refuse(['steps'], 'must not be given together with federation: its rounds create the steps.');
   if (input.steps && input.container)

@@ -145,6 +145,9 @@ export const FragmentType = describeEnum<FragmentTypeWord>('FragmentType', 'What
 export const IfExists = describeEnum<IfExistsWord>('IfExists', 'What createFragment does when the job already has a file of that name.', {
   REFUSE: 'Refuse with ALREADY_EXISTS.',
   REPLACE: 'Replace the existing file once all bytes of the new one have arrived. Until then the existing file stays.',
+  REUSE:
+    'Return the existing file if it has the given `sha256`, and refuse with ALREADY_EXISTS otherwise. If its bytes are stored, ' +
+    'there is nothing to upload: `uploadUrl` is null.',
 });
 
 export const FragmentStatus = describeEnum<FragmentStatusWord>('FragmentStatus', 'Whether the bytes of a file have been uploaded.', {

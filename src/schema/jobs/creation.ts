@@ -4,6 +4,7 @@ import { builder } from '../core/builder.ts';
 import { JobInitiator, JobType } from '../core/enums.ts';
 import { defineMutation } from '../core/errors.ts';
 import { Job } from '../core/nouns.ts';
+import { JobCodeInput } from './code.ts';
 import { ContainerInput } from './containers.ts';
 import { FederationInput } from './federation-input.ts';
 import { newJobInput } from './fields.ts';
@@ -73,6 +74,10 @@ defineMutation('createJob', {
         type: ContainerInput,
         description: "What its only step runs. Cannot be combined with `steps`. Default: the application's.",
       }),
+      code: t.field({
+        type: JobCodeInput,
+        description: 'The code that travels with it, into the working folder of each of its steps. Default: none.',
+      }),
       federation: t.field({
         type: FederationInput,
         description: 'Makes it a federated job, whose rounds create its steps. Cannot be combined with `steps`.',
@@ -101,6 +106,7 @@ defineMutation('triggerJob', {
       projectId: t.id({ required: true, description: 'The project.' }),
       initiator: t.field({ type: JobInitiator, required: true, defaultValue: 'MANUAL', description: 'What started it.' }),
       name: t.string({ description: "The name of the job. Default: the project's name." }),
+      code: t.field({ type: JobCodeInput, description: 'The code that travels with it. Default: none.' }),
       idempotencyKey: t.string({ description: idempotencyKey }),
     }),
   }),

@@ -100,6 +100,15 @@ export const unfinishedJob = statement('unfinished job', (db, t, $: Placeholder<
     .limit(1),
 );
 
+/** Returns an unfinished job that runs the code in this fragment, if any. */
+export const jobRunningCode = statement('job running code', (db, t, $: Placeholder<{ fragmentId: string }>) =>
+  db
+    .select({ id: t.jobs.id, status: t.jobs.status })
+    .from(t.jobs)
+    .where(and(eq(t.jobs.codeFragmentId, $('fragmentId')), isOneOf(t.jobs.status, unfinishedJobStatuses)))
+    .limit(1),
+);
+
 /** Who deletes jobs, and when. */
 export interface Deletion {
   readonly now: Date;

@@ -37,6 +37,11 @@ export function accessTables(kit: Kit, { projects, jobs, devices }: ProjectTable
       /** For rotations: the key that this one replaced, and the key that replaced this one. */
       rotatedFromId: text(),
       replacedById: text(),
+      /**
+       * For join links: the device that used it, and the idempotency key of that request. Null: it
+       * is no join link, or not used.
+       */
+      joined: json<{ readonly deviceId: string; readonly idempotencyKey: string }>(),
     },
     (t) => [
       unique('api_keys_hash').on(t.hash),

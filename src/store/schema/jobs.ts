@@ -4,6 +4,7 @@ import { jobStatuses, statusReasons } from '../../domain/core/lifecycle.ts';
 import {
   type Container,
   itemValueTypes,
+  type JobCode,
   type JobInitiator,
   type JobType,
   jobInitiators,
@@ -75,6 +76,9 @@ export function jobTables(kit: Kit, { projects }: ProjectTables) {
       /** A fragment: the result of the job, its newest model or the aggregate of its last round. */
       resultModelId: text(),
       isFederated: bool().notNull(),
+      /** The code that travels with it, and the fragment that is its archive. */
+      code: json<JobCode>(),
+      codeFragmentId: text(),
       /** The createJob input, for retryJob. */
       input: document<Record<string, unknown>>().notNull(),
       cpuStartedAt: instant(),
@@ -106,6 +110,7 @@ export function jobTables(kit: Kit, { projects }: ProjectTables) {
       index('jobs_owner').on(t.owner, t.id),
       index('jobs_experiment').on(t.experimentId, t.id).where(sql`${t.experimentId} is not null`),
       index('jobs_start_model').on(t.startModelId).where(sql`${t.startModelId} is not null`),
+      index('jobs_code').on(t.codeFragmentId).where(sql`${t.codeFragmentId} is not null`),
       index('jobs_application').on(t.applicationId, t.id).where(sql`${t.applicationId} is not null`),
       index('jobs_device').on(t.deviceId, t.id).where(sql`${t.deviceId} is not null`),
       index('jobs_started').on(t.startedAt, t.id).where(sql`${t.startedAt} is not null`),

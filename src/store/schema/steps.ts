@@ -1,7 +1,15 @@
 /** Steps, their queues, and their attempts. */
 import { sql } from 'drizzle-orm';
 import { attemptOutcomes, heldStepStatuses, statusReasons, stepStatuses } from '../../domain/core/lifecycle.ts';
-import { type Container, type Label, type LogCounts, type Need, type Resources, stepParts } from '../../domain/core/vocabulary.ts';
+import {
+  type Container,
+  type Label,
+  type LogCounts,
+  type Need,
+  type Resources,
+  type StepSource,
+  stepParts,
+} from '../../domain/core/vocabulary.ts';
 import { isOneOf, type Kit } from './columns.ts';
 import type { JobTables } from './jobs.ts';
 import type { ProjectTables } from './projects.ts';
@@ -93,6 +101,8 @@ export function stepTables(kit: Kit, { projects, jobs }: ProjectTables & JobTabl
       displacedIds: json<readonly string[]>(),
       /** Stored bytes of the newest attempt's log. */
       logSize: long().notNull(),
+      /** The files of earlier steps that it starts with. Null: none. */
+      inputs: json<readonly StepSource[]>(),
       /** What its log holds over all attempts. Null: no text is counted yet. */
       logCounts: json<LogCounts>(),
     },
