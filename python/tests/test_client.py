@@ -78,15 +78,16 @@ class ClientTest(GatewayTest):
         (folder / "lib" / "model.sh").write_text("echo trained\n")
         (folder / ".trainyardignore").write_text("*.bin\n")
         (folder / "large.bin").write_bytes(bytes(100_000))
-        sent: List[int] = []
         with mock.patch("trainyard._transfers._put", wraps=_transfers._put) as put:
-            for _ in range(2):
-                job = self.project.submit("sh train.sh", code=folder)
-                self.assertEqual("".join(piece.text for piece in job.log()), "trained\n")
-                job.wait()
-                sent.append(put.call_count)
-        self.assertEqual(sent, [1, 1])
-        code = job.data.code
+            first = self.project.submit("sh train.sh", code=folder)
+            self.assertEqual(put.call_count, 1)
+            second = self.project.submit("sh train.sh", code=folder)
+            self.assertEqual(put.call_count, 1)
+        for job in (first, second):
+            self.assertEqual("".join(piece.text for piece in job.log()), "trained\n")
+            job.wait()
+        self.assertEqual(first.data.code, second.data.code)
+        code = second.data.code
         assert code is not None and code.size_bytes is not None
         self.assertLess(code.size_bytes, 10_000)
         self.assertIsNone(code.git)

@@ -13,6 +13,7 @@ import './access/audit.ts';
 import './access/viewer.ts';
 import './gateway.ts';
 import './jobs/jobs.ts';
+import './files/code.ts';
 import './jobs/lists.ts';
 import './jobs/counts.ts';
 import './applications.ts';

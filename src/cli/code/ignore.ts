@@ -1,6 +1,6 @@
 /**
- * Which files `.trainyardignore` leaves out, by the rules of gitignore(5). A `?` and a set stand for
- * one character, where git counts bytes.
+ * Which files `.trainyardignore` leaves out, by the rules of gitignore(5). A `?` and a set stand
+ * for one character, where git counts bytes.
  *
  * Not the package `ignore`: the command line and the Python package have to choose the same files,
  * and have the same translation into regular expressions (python/src/trainyard/_ignore.py). A test
@@ -41,7 +41,9 @@ function ruleOf(line: string): Rule | null {
   return { pattern: new RegExp(`^${isAnchored ? '' : '(?:.*/)?'}${body}$`, 'su'), isNegated, isForFolders };
 }
 
-/** The regular expression for a pattern. Null for one that matches nothing: it is not well formed. */
+/**
+ * The regular expression for a pattern. Null for one that is not well formed: it matches nothing.
+ */
 function translate(glob: string): string | null {
   let out = '';
   for (let at = 0; at < glob.length; ) {

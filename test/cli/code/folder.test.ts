@@ -2,9 +2,9 @@
  * What travels with `submit --code`, and in which bytes: the same as with the Python package's
  * `code=`.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { packCode } from '../../../src/cli/code/folder.ts';
 import type { GitState } from '../../../src/cli/code/git.ts';
@@ -12,27 +12,10 @@ import { UsageError } from '../../../src/cli/io.ts';
 import { hasPython, unlessPython } from '../../python/interpreters.ts';
 import { runPython } from '../../python/running.ts';
 import { createFolder } from '../../support/folders.ts';
+import { folderOf, git, repositoryOf } from './folders.ts';
 
 const signal = new AbortController().signal;
 const MOST = 10_000_000;
-
-function folderOf(files: Readonly<Record<string, string>>): string {
-  const folder = createFolder('code');
-  for (const [path, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(folder, path)), { recursive: true });
-    writeFileSync(join(folder, path), text);
-  }
-  return folder;
-}
-
-const git = (folder: string, ...args: string[]) =>
-  execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.org', ...args], { cwd: folder, encoding: 'utf8', stdio: 'pipe' });
-
-function repositoryOf(files: Readonly<Record<string, string>>): string {
-  const folder = folderOf(files);
-  git(folder, 'init', '--quiet', '--initial-branch', 'main');
-  return folder;
-}
 
 function committed(folder: string): string {
   git(folder, 'add', '.');
@@ -233,145 +216,5 @@ print(packed.size, packed.sha256, *(packed.git or ()))
     const ran = await runPython(['-c', PACK, folder, target]);
     expect(ran.exitCode).toBe(1);
     expect(ran.output).toContain("ValueError: 'link' is a link that leads out of the folder.");
-  });
-});
-
-describe('.trainyardignore', () => {
-  const patterns = [
-    ...[
-      '*.log',
-      '/top',
-      'dir/',
-      'a/b',
-      'a/**',
-      '**/deep',
-      'x/**/y',
-      'foo*bar',
-      '?.txt',
-      '[a-c].py',
-      '[!a-c].md',
-      '[]x].q',
-      '\\#hash',
-      '\\!bang',
-    ],
-    ...[
-      'trail\\ ',
-      'spaces   ',
-      '# comment',
-      '',
-      '!keep.log',
-      'a/!b',
-      '**',
-      '***/c',
-      'a**b',
-      '[',
-      'end\\',
-      '*',
-      '!*/',
-      '/*',
-      '!/kept',
-      'a.b',
-      'ä*',
-    ],
-  ];
-  const names = [
-    'a',
-    'b',
-    'c',
-    'y',
-    'x',
-    'top',
-    'dir',
-    'deep',
-    'foobar',
-    'foo_bar',
-    'a.log',
-    'keep.log',
-    'z.txt',
-    'b.py',
-    'd.md',
-    'a.md',
-    'x.q',
-  ];
-  const paths = [
-    ...names,
-    ...['#hash', '!bang', 'trail ', 'spaces', '[', 'end', 'kept', 'a.b', 'axb', 'ab', 'ä', 'äx', ']'],
-    ...[
-      'a/b',
-      'a/c',
-      'a/b/c',
-      'x/y',
-      'x/a/y',
-      'x/a/b/y',
-      'dir/f',
-      'q/dir/f',
-      'q/top',
-      'q/deep/f',
-      'q/a/b',
-      'a/x',
-      'b/a.log',
-      'kept/f',
-      'q/keep.log',
-    ],
-  ];
-  const files = [
-    ...patterns.map((pattern) => [pattern]),
-    ['*.log', '!keep.log'],
-    ['dir/', '!dir/f'],
-    ['*', '!*/', '!*.py'],
-    ['/*', '!/kept'],
-    ['a/*', '!a/b'],
-  ];
-
-  const leaves = paths.filter((path) => !paths.some((other) => other.startsWith(`${path}/`)));
-  const tree = Object.fromEntries(leaves.map((path) => [path, '']));
-
-  test('leaves out what git would leave out, line by line, and so does the Python package', async () => {
-    const [repository, folder] = [repositoryOf(tree), folderOf({ ...tree, always: '' })];
-    const keptByGit = (lines: string) => {
-      writeFileSync(join(repository, '.gitignore'), lines);
-      return git(repository, 'ls-files', '-z', '--others', '--exclude-standard')
-        .split('\0')
-        .filter((path) => leaves.includes(path))
-        .sort();
-    };
-    const keptHere = async (lines: string) => {
-      writeFileSync(join(folder, '.trainyardignore'), `${lines}!/always\n`);
-      const packed = await packCode(folder, MOST, signal);
-      const list = execFileSync('tar', ['--list', '--quoting-style=literal', '--file', packed.path], { encoding: 'utf8' });
-      await packed.remove();
-      return list
-        .split('\n')
-        .filter((path) => leaves.includes(path))
-        .sort();
-    };
-    const kept: Record<string, string[]> = {};
-    for (const lines of files) {
-      const text = `${lines.join('\n')}\n`;
-      const found = await keptHere(text);
-      kept[lines.join(' ')] = found;
-      expect(found, text).toEqual(keptByGit(text));
-    }
-    if (!hasPython) return;
-    const program = `
-import json, sys
-from trainyard._ignore import read_ignore_file
-files, leaves = json.load(sys.stdin)
-kept = {}
-for lines in files:
-    ignores = read_ignore_file("\\n".join(lines))
-    heads = lambda path: ["/".join(path.split("/")[: end + 1]) for end in range(path.count("/") + 1)]
-    kept[" ".join(lines)] = sorted(
-        path for path in leaves if not any(ignores(head, head != path) for head in heads(path))
-    )
-json.dump(kept, sys.stdout)
-`;
-    const { status, stdout, stderr } = spawnSync('python3', ['-c', program], {
-      input: JSON.stringify([files, leaves]),
-      encoding: 'utf8',
-      env: { ...process.env, PYTHONPATH: join(import.meta.dirname, '../../../python/src') },
-    });
-    expect(status, stderr).toBe(0);
-    expect(JSON.parse(stdout)).toEqual(kept);
   });
 });

@@ -1,4 +1,4 @@
-/** The code that travels with a job: an archive that is stored once, and kept while it is needed. */
+/** The code that travels with a job: an archive, stored once, and kept while it is needed. */
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { AlreadyExists, InvalidInput, InvalidState } from '../../../src/domain/core/refusals.ts';
@@ -93,10 +93,10 @@ describeOnGround('The code of a job', (ground) => {
       message: `Job ${job.id} runs the code in this fragment.`,
       allowed: ['SUCCEEDED', 'FAILED', 'CANCELLED'],
     });
-    await cancelJob(domain, admin, { jobId: job.id });
+    await cancelJob(domain, admin, { jobId: job.id, cancelTimeoutSeconds: 0 });
     const again = await retryJob(domain, admin, { jobId: job.id });
     expect(again.job).toMatchObject({ codeFragmentId: fragmentId, code: { archive: { sha256 } } });
-    await cancelJob(domain, admin, { jobId: again.job.id });
+    await cancelJob(domain, admin, { jobId: again.job.id, cancelTimeoutSeconds: 0 });
     await deleteFragment(domain, admin, { fragmentId });
     const refusal = await refusalOf(retryJob(domain, admin, { jobId: job.id }));
     expect(refusal).toBeInstanceOf(InvalidState);
