@@ -48,7 +48,7 @@ export async function provideCode({ client, step, folder, signal }: Providing): 
 const refusal = (why: string) => new CannotRunError('DEVICE_REPORTED', `The code of the job could not be unpacked: ${why}`);
 
 /** Downloads a file of the gateway, however long the gateway is away. */
-export function fetchFile(
+function fetchFile(
   client: Requester,
   { id, downloadUrl }: { readonly id: string; readonly downloadUrl: string | null },
   { path, sha256, signal }: { path: string; sha256: string | null; signal: AbortSignal },
