@@ -690,3 +690,179 @@ fragment StepState on Step {
   status
 }""",
 )
+
+VERGEAI_JOB = _operation(
+    "vergeaiJob",
+    "query",
+    "job",
+    """query vergeaiJob($id: ID!) {
+  job(id: $id) {
+    ...VergeaiJob
+  }
+}
+
+fragment VergeaiJob on Job {
+  id
+  nativeStatus(dialect: VERGEAI)
+  createdAt
+  billableBytes
+  project {
+    id
+  }
+  experiment {
+    id
+  }
+  federation {
+    deviceSelectionStrategy
+    numDevices
+    numBufferDevices
+    terminationCriteria {
+      __typename
+      ... on RoundsCriterion {
+        maxRounds
+      }
+      ... on DurationCriterion {
+        maxDurationSeconds
+      }
+      ... on MetricCriterion {
+        metric
+        operator
+        threshold
+      }
+    }
+    devices {
+      id
+    }
+    startModel {
+      ...VergeaiModel
+    }
+    aggregateModel {
+      ...VergeaiModel
+    }
+    models {
+      device {
+        id
+      }
+      fragment {
+        ...VergeaiModel
+      }
+    }
+  }
+}
+
+fragment VergeaiModel on Fragment {
+  id
+  sizeBytes
+}""",
+)
+
+VERGEAI_CREATE = _operation(
+    "vergeaiCreate",
+    "mutation",
+    "createJob",
+    """mutation vergeaiCreate($input: CreateJobInput!) {
+  createJob(input: $input) {
+    __typename
+    ... on CreateJobPayload {
+      job {
+        ...VergeaiJob
+      }
+    }
+    ...Refusal
+  }
+}
+
+fragment VergeaiJob on Job {
+  id
+  nativeStatus(dialect: VERGEAI)
+  createdAt
+  billableBytes
+  project {
+    id
+  }
+  experiment {
+    id
+  }
+  federation {
+    deviceSelectionStrategy
+    numDevices
+    numBufferDevices
+    terminationCriteria {
+      __typename
+      ... on RoundsCriterion {
+        maxRounds
+      }
+      ... on DurationCriterion {
+        maxDurationSeconds
+      }
+      ... on MetricCriterion {
+        metric
+        operator
+        threshold
+      }
+    }
+    devices {
+      id
+    }
+    startModel {
+      ...VergeaiModel
+    }
+    aggregateModel {
+      ...VergeaiModel
+    }
+    models {
+      device {
+        id
+      }
+      fragment {
+        ...VergeaiModel
+      }
+    }
+  }
+}
+
+fragment VergeaiModel on Fragment {
+  id
+  sizeBytes
+}
+
+fragment Refusal on Error {
+  code
+  message
+  ... on AlreadyExistsError {
+    existingId
+  }
+  ... on IdempotencyConflictError {
+    differingPaths
+  }
+  ... on InvalidInputError {
+    issues {
+      ...InputIssue
+    }
+  }
+  ... on InvalidStateError {
+    status
+    allowed
+  }
+  ... on NotFoundError {
+    id
+  }
+  ... on StaleLeaseError {
+    step {
+      ...StepState
+    }
+  }
+}
+
+fragment InputIssue on InputIssue {
+  path
+  message
+}
+
+fragment StepState on Step {
+  id
+  number
+  name
+  status
+}""",
+)
