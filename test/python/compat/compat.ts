@@ -7,6 +7,7 @@ import { startCommand } from '../../cli/processes.ts';
 import type { TestDatabase } from '../../support/databases.ts';
 import { createFolder, removeFolder } from '../../support/folders.ts';
 import { type Gateway, startGateway } from '../../support/gateway.ts';
+import { placeDocker } from '../../systems/docker.ts';
 import { done } from '../../systems/system.ts';
 import { environment, hasPython, unlessPython } from '../interpreters.ts';
 import { runPython } from '../running.ts';
@@ -16,6 +17,7 @@ const program = (name: string) => fileURLToPath(new URL(`${name}.py`, import.met
 /** The blocks of each document: those that run, those that are compared, and others. */
 const counts = {
   vergeai: [5, 5, 0],
+  neuromation: [0, 8, 0],
   mlcycle: [28, 6, 1],
 } as const;
 
@@ -38,7 +40,8 @@ export function runDocuments(create: () => Promise<TestDatabase>, dialect: TestD
     agent = startCommand(folder, ['agent', ...flags], {
       TRAINYARD_URL: gateway.url,
       TRAINYARD_TOKEN: gateway.adminKey,
-      PATH: process.env.PATH ?? '',
+      // Containers run in it, in name.
+      PATH: placeDocker().path,
       // The steps that it runs import the package.
       PYTHONPATH: environment.PYTHONPATH ?? '',
     });

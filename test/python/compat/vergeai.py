@@ -82,7 +82,7 @@ document.compare(79, respond(69, respond(8)["body"]["ID"]))
 document.finish()
 
 # Refusals are answers too.
-wrong = vergeai.Job.create(project_id=project.id, experiment_id=experiment, num_devices=7)
+wrong = vergeai.Job.create(project_id=project.id, num_devices=7)
 assert wrong["statusCode"] == 400 and "1" in wrong["body"]["message"], wrong
 assert vergeai.Job.get(experiment, job)["statusCode"] == 404
 rounds = vergeai.Job.create(

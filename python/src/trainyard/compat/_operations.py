@@ -691,6 +691,249 @@ fragment StepState on Step {
 }""",
 )
 
+NEUROMATION_RUN = _operation(
+    "neuromationRun",
+    "mutation",
+    "createJob",
+    """mutation neuromationRun($input: CreateJobInput!) {
+  createJob(input: $input) {
+    __typename
+    ... on CreateJobPayload {
+      job {
+        ...NeuromationJob
+      }
+    }
+    ...Refusal
+  }
+}
+
+fragment NeuromationJob on Job {
+  id
+  owner
+  nativeStatus(dialect: NEUROMATION)
+  history {
+    reason
+    description
+    exitCode
+    createdAt
+    startedAt
+    finishedAt
+  }
+  container {
+    image
+    entrypoint
+    command
+    env {
+      name
+      value
+    }
+    volumes {
+      storage
+      containerPath
+      isReadOnly
+    }
+    http {
+      port
+      requiresAuth
+    }
+    resources {
+      memoryMb
+      cpu
+      gpu
+      gpuModel
+      shm
+    }
+  }
+  isPreemptible
+  name
+  description
+  httpUrl
+  sshServer
+  internalHostname
+}
+
+fragment Refusal on Error {
+  code
+  message
+  ... on AlreadyExistsError {
+    existingId
+  }
+  ... on IdempotencyConflictError {
+    differingPaths
+  }
+  ... on InvalidInputError {
+    issues {
+      ...InputIssue
+    }
+  }
+  ... on InvalidStateError {
+    status
+    allowed
+  }
+  ... on NotFoundError {
+    id
+  }
+  ... on StaleLeaseError {
+    step {
+      ...StepState
+    }
+  }
+}
+
+fragment InputIssue on InputIssue {
+  path
+  message
+}
+
+fragment StepState on Step {
+  id
+  number
+  name
+  status
+}""",
+)
+
+NEUROMATION_LIST = _operation(
+    "neuromationList",
+    "query",
+    "jobs",
+    """query neuromationList($filter: JobFilter, $after: String) {
+  jobs(filter: $filter, first: 100, after: $after) {
+    nodes {
+      ...NeuromationJob
+    }
+    pageInfo {
+      ...PageInfo
+    }
+  }
+}
+
+fragment NeuromationJob on Job {
+  id
+  owner
+  nativeStatus(dialect: NEUROMATION)
+  history {
+    reason
+    description
+    exitCode
+    createdAt
+    startedAt
+    finishedAt
+  }
+  container {
+    image
+    entrypoint
+    command
+    env {
+      name
+      value
+    }
+    volumes {
+      storage
+      containerPath
+      isReadOnly
+    }
+    http {
+      port
+      requiresAuth
+    }
+    resources {
+      memoryMb
+      cpu
+      gpu
+      gpuModel
+      shm
+    }
+  }
+  isPreemptible
+  name
+  description
+  httpUrl
+  sshServer
+  internalHostname
+}
+
+fragment PageInfo on PageInfo {
+  hasNextPage
+  endCursor
+}""",
+)
+
+NEUROMATION_STATUS = _operation(
+    "neuromationStatus",
+    "query",
+    "job",
+    """query neuromationStatus($id: ID!) {
+  job(id: $id) {
+    ...NeuromationJob
+  }
+}
+
+fragment NeuromationJob on Job {
+  id
+  owner
+  nativeStatus(dialect: NEUROMATION)
+  history {
+    reason
+    description
+    exitCode
+    createdAt
+    startedAt
+    finishedAt
+  }
+  container {
+    image
+    entrypoint
+    command
+    env {
+      name
+      value
+    }
+    volumes {
+      storage
+      containerPath
+      isReadOnly
+    }
+    http {
+      port
+      requiresAuth
+    }
+    resources {
+      memoryMb
+      cpu
+      gpu
+      gpuModel
+      shm
+    }
+  }
+  isPreemptible
+  name
+  description
+  httpUrl
+  sshServer
+  internalHostname
+}""",
+)
+
+NEUROMATION_TOP = _operation(
+    "neuromationTop",
+    "subscription",
+    "telemetry",
+    """subscription neuromationTop($jobId: ID!, $after: Cursor) {
+  telemetry(jobId: $jobId, after: $after) {
+    cursor
+    state
+    samples {
+      at
+      cpu
+      memoryMb
+      gpuDutyCycle
+      gpuMemory
+    }
+  }
+}""",
+)
+
 VERGEAI_JOB = _operation(
     "vergeaiJob",
     "query",
