@@ -19,6 +19,7 @@ const counts = {
   vergeai: [5, 5, 0],
   neuromation: [0, 8, 0],
   mlcycle: [28, 6, 1],
+  brevettiai: [8, 7, 0],
 } as const;
 
 /** Runs the documents against one gateway, with one agent, on this database. */
