@@ -1,6 +1,7 @@
 /**
- * Writes docs/moving, a page for each system and an index, from the operations in test/systems. The
- * pages show the operations that the tests send.
+ * Writes docs/moving, a page for each system and an index, from the operations in test/systems and
+ * from what test/python/compat says of the scripts that run unchanged. The pages show the operations
+ * that the tests send.
  *
  *   node scripts/moving-page.ts           writes the pages
  *   node scripts/moving-page.ts --check   fails if a page is out of date
@@ -29,7 +30,7 @@ const files = Object.keys(systems).map((name) => ({ name, file: readOperationFil
 
 const spoken: Readonly<Record<Dialect, string>> = { VERGEAI: 'vergeai', SEEME: 'SeeMe', NEUROMATION: 'neuromation', MLCYCLE: 'mlcycle' };
 
-const MADE = '<!-- Made by `npm run moving` from test/systems/operations. Do not edit. -->';
+const MADE = '<!-- Made by `npm run moving` from test/systems/operations and test/python/compat. Do not edit. -->';
 
 const code = (text: string) => `\`${text}\``;
 const graphql = (text: string) => ['```graphql', text, '```', ''];
@@ -43,10 +44,31 @@ function showOperation({ call, remarks, variables, text, newFragments, knownFrag
   ];
 }
 
-function showSystem({ title, intro, operations }: OperationFile): string[] {
+/** How a script of the system runs as it is, from the file with the blocks that its test runs. */
+function showScripts(name: string): string[] {
+  const text = read(`test/python/compat/documents/${name}.md`);
+  const section = (title: string) => new RegExp(`^## ${title}\\n\\n([\\s\\S]*?)\\n+^## `, 'm').exec(text)?.[1] ?? '';
+  const command = [
+    'export TRAINYARD_URL=http://127.0.0.1:4000 TRAINYARD_TOKEN=tyk_…',
+    `python -m trainyard.compat ${name} their_script.py`,
+  ];
+  return [
+    ...['## Your script, unchanged', '', '```sh', ...command, '```', ''],
+    ...[`[Install the Python package](../python.md#install) first. \`import ${name}\` then finds`, `\`trainyard.compat.${name}\`.`, ''],
+    ...[section('Your script, unchanged'), '', 'What differs:', '', section('Differences').replaceAll(/<!--.*?--> /g, ''), ''],
+    ...[
+      `The ${text.match(/^### /gm)?.length} blocks of its document are in \`test/python/compat\`, which runs those that are code and`,
+      'compares what they give with those that show it.',
+      '',
+    ],
+  ];
+}
+
+function showSystem({ title, intro, operations }: OperationFile, name: string): string[] {
   const rows = operations.map(({ call, name, rows }) => [rows.join(', '), call.replaceAll('|', '\\|'), code(name)]);
   return [
-    ...[MADE, `# Moving from ${title}`, '', ...intro, '', 'The [index](README.md) says what holds for all systems.', ''],
+    ...[MADE, `# Moving from ${title}`, '', ...showScripts(name), '## By GraphQL', '', ...intro, ''],
+    ...['The [index](README.md) says what holds for all systems.', ''],
     ...[...markdownTable(['', 'there', 'here'], rows), '', ...operations.flatMap(showOperation)],
   ];
 }
@@ -73,8 +95,10 @@ const index = [
   MADE,
   '# Moving to Trainyard',
   '',
-  'For people who come from vergeai, SeeMe, neuromation, mlcycle or BrevettiAI: what they call there, and the operation that does it here. Each operation is',
-  'one that the tests in `test/systems` send to a running gateway, so it works as it stands.',
+  'For people who come from vergeai, SeeMe, neuromation, mlcycle or BrevettiAI. Their scripts run as',
+  'they are: `python -m trainyard.compat SYSTEM script.py`. For what is written anew, each page has',
+  'what they call there, and the operation that does it here. Each operation is one that the tests in',
+  '`test/systems` send to a running gateway, so it works as it stands.',
   '',
   ...files.map(({ name, file }) => `- [${file.title}](${name}.md)`),
   '',
@@ -92,7 +116,7 @@ const index = [
   ...showStatuses(),
 ];
 
-const texts = new Map([['README.md', index], ...files.map(({ name, file }): [string, string[]] => [`${name}.md`, showSystem(file)])]);
+const texts = new Map([['README.md', index], ...files.map(({ name, file }): [string, string[]] => [`${name}.md`, showSystem(file, name)])]);
 
 /** The tests of a system, with their support files: all whose names begin with the system's. */
 function readTests(name: string): string {

@@ -17,6 +17,7 @@ const program = (name: string) => fileURLToPath(new URL(`${name}.py`, import.met
 /** The blocks of each document: those that run, those that are compared, and others. */
 const counts = {
   vergeai: [5, 5, 0],
+  seeme: [5, 2, 0],
   neuromation: [0, 8, 0],
   mlcycle: [28, 6, 1],
   brevettiai: [8, 7, 0],

@@ -934,6 +934,340 @@ NEUROMATION_TOP = _operation(
 }""",
 )
 
+SEEME_JOBS = _operation(
+    "seemeJobs",
+    "query",
+    "jobs",
+    """query seemeJobs($filter: JobFilter, $after: String) {
+  jobs(filter: $filter, first: 50, after: $after) {
+    nodes {
+      ...SeemeJob
+    }
+    pageInfo {
+      ...PageInfo
+    }
+  }
+}
+
+fragment SeemeJob on Job {
+  id
+  name
+  description
+  type
+  application {
+    id
+  }
+  nativeStatus(dialect: SEEME)
+  statusMessage
+  owner
+  computeTime {
+    cpuStartedAt
+    cpuEndedAt
+    gpuStartedAt
+    gpuEndedAt
+  }
+  agentName
+  datasetId
+  datasetVersionId
+  model {
+    id
+  }
+  modelVersion {
+    id
+  }
+  startModelVersion {
+    id
+    model {
+      id
+    }
+  }
+  createdAt
+  updatedAt
+  items {
+    id
+    name
+    description
+    value
+    defaultValue
+    valueType
+    label
+    createdAt
+    updatedAt
+  }
+}
+
+fragment PageInfo on PageInfo {
+  hasNextPage
+  endCursor
+}""",
+)
+
+SEEME_JOB = _operation(
+    "seemeJob",
+    "query",
+    "job",
+    """query seemeJob($id: ID!) {
+  job(id: $id) {
+    ...SeemeJob
+  }
+}
+
+fragment SeemeJob on Job {
+  id
+  name
+  description
+  type
+  application {
+    id
+  }
+  nativeStatus(dialect: SEEME)
+  statusMessage
+  owner
+  computeTime {
+    cpuStartedAt
+    cpuEndedAt
+    gpuStartedAt
+    gpuEndedAt
+  }
+  agentName
+  datasetId
+  datasetVersionId
+  model {
+    id
+  }
+  modelVersion {
+    id
+  }
+  startModelVersion {
+    id
+    model {
+      id
+    }
+  }
+  createdAt
+  updatedAt
+  items {
+    id
+    name
+    description
+    value
+    defaultValue
+    valueType
+    label
+    createdAt
+    updatedAt
+  }
+}""",
+)
+
+SEEME_CREATE = _operation(
+    "seemeCreate",
+    "mutation",
+    "createJob",
+    """mutation seemeCreate($input: CreateJobInput!) {
+  createJob(input: $input) {
+    __typename
+    ... on CreateJobPayload {
+      job {
+        ...SeemeJob
+      }
+    }
+    ...Refusal
+  }
+}
+
+fragment SeemeJob on Job {
+  id
+  name
+  description
+  type
+  application {
+    id
+  }
+  nativeStatus(dialect: SEEME)
+  statusMessage
+  owner
+  computeTime {
+    cpuStartedAt
+    cpuEndedAt
+    gpuStartedAt
+    gpuEndedAt
+  }
+  agentName
+  datasetId
+  datasetVersionId
+  model {
+    id
+  }
+  modelVersion {
+    id
+  }
+  startModelVersion {
+    id
+    model {
+      id
+    }
+  }
+  createdAt
+  updatedAt
+  items {
+    id
+    name
+    description
+    value
+    defaultValue
+    valueType
+    label
+    createdAt
+    updatedAt
+  }
+}
+
+fragment Refusal on Error {
+  code
+  message
+  ... on AlreadyExistsError {
+    existingId
+  }
+  ... on IdempotencyConflictError {
+    differingPaths
+  }
+  ... on InvalidInputError {
+    issues {
+      ...InputIssue
+    }
+  }
+  ... on InvalidStateError {
+    status
+    allowed
+  }
+  ... on NotFoundError {
+    id
+  }
+  ... on StaleLeaseError {
+    step {
+      ...StepState
+    }
+  }
+}
+
+fragment InputIssue on InputIssue {
+  path
+  message
+}
+
+fragment StepState on Step {
+  id
+  number
+  name
+  status
+}""",
+)
+
+SEEME_UPDATE = _operation(
+    "seemeUpdate",
+    "mutation",
+    "updateJob",
+    """mutation seemeUpdate($input: UpdateJobInput!) {
+  updateJob(input: $input) {
+    __typename
+    ... on UpdateJobPayload {
+      job {
+        ...SeemeJob
+      }
+    }
+    ...Refusal
+  }
+}
+
+fragment SeemeJob on Job {
+  id
+  name
+  description
+  type
+  application {
+    id
+  }
+  nativeStatus(dialect: SEEME)
+  statusMessage
+  owner
+  computeTime {
+    cpuStartedAt
+    cpuEndedAt
+    gpuStartedAt
+    gpuEndedAt
+  }
+  agentName
+  datasetId
+  datasetVersionId
+  model {
+    id
+  }
+  modelVersion {
+    id
+  }
+  startModelVersion {
+    id
+    model {
+      id
+    }
+  }
+  createdAt
+  updatedAt
+  items {
+    id
+    name
+    description
+    value
+    defaultValue
+    valueType
+    label
+    createdAt
+    updatedAt
+  }
+}
+
+fragment Refusal on Error {
+  code
+  message
+  ... on AlreadyExistsError {
+    existingId
+  }
+  ... on IdempotencyConflictError {
+    differingPaths
+  }
+  ... on InvalidInputError {
+    issues {
+      ...InputIssue
+    }
+  }
+  ... on InvalidStateError {
+    status
+    allowed
+  }
+  ... on NotFoundError {
+    id
+  }
+  ... on StaleLeaseError {
+    step {
+      ...StepState
+    }
+  }
+}
+
+fragment InputIssue on InputIssue {
+  path
+  message
+}
+
+fragment StepState on Step {
+  id
+  number
+  name
+  status
+}""",
+)
+
 VERGEAI_JOB = _operation(
     "vergeaiJob",
     "query",
