@@ -1,6 +1,6 @@
 /**
  * Writes docs/moving, a page for each system and an index, from the operations in test/systems and
- * from what test/python/compat says of the scripts that run unchanged. The pages show the operations
+ * from what test/python/compat says of scripts that run unchanged. The pages show the operations
  * that the tests send.
  *
  *   node scripts/moving-page.ts           writes the pages
