@@ -26,6 +26,7 @@ const titles: Readonly<Record<Holder, string>> = {
   JOB: 'JOB',
   LEASE: 'lease',
   WATCH: 'WATCH',
+  JOIN: 'join link',
 };
 
 /** Who each key is for, and what exists for it. */
@@ -49,6 +50,7 @@ const sentences: Readonly<Record<Holder, string>> = {
     'The token of a lease, which an agent hands to the code that it runs. It is a JOB key for as long as the lease is held, without an id of its own: its writes belong to the attempt, and are refused with STALE_LEASE once another lease holds the step.',
   WATCH:
     'A link to a job, for a page or a person that only reads. It sees the job, its streams, its files and the name of the project. The values of variables, mounts and the source of a build are hidden from it. It changes nothing; it may end itself.',
+  JOIN: 'The secret of a join link, for a machine that is to become a device. It may call `joinDevice` once, and nothing else exists for it. It has no column below.',
 };
 
 const blank = {
@@ -78,6 +80,8 @@ function keyOf(holder: Holder): Principal {
       return { ...blank, kind: 'JOB', jobId: 'own', keyId: null, deviceId: 'own', stepId: 'own', attempt: 1, name };
     case 'WATCH':
       return { ...blank, kind: 'WATCH', jobId: 'own', name };
+    case 'JOIN':
+      return { ...blank, kind: 'DEVICE', name };
   }
 }
 

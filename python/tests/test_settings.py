@@ -61,6 +61,14 @@ class SettingsTest(unittest.TestCase):
         self.assertEqual(find_target("https://a.example").token, "file")
         self.assertEqual(find_target("http://localhost:4001").token, "machine")
 
+    def test_the_gateway_of_this_folder_comes_before_the_default_of_the_user(self) -> None:
+        gateways = {"https://a.example": {"token": "a"}, "http://127.0.0.1:5000": {"token": "five"}}
+        self.write("credentials.json", {"default": "https://a.example", "gateways": gateways})
+        self.assertEqual(find_target().token, "a")
+        self.write("data/credentials.json", {"url": "http://127.0.0.1:4000", "token": "machine"})
+        self.assertEqual(find_target().token, "machine")
+        self.assertEqual(find_target("http://127.0.0.1:5000").token, "five")
+
     def test_the_key_of_a_gateway_on_this_machine_is_found_in_its_folder(self) -> None:
         self.write("data/credentials.json", {"url": "http://127.0.0.1:4000", "token": "machine"})
         self.assertEqual(find_target().token, "machine")

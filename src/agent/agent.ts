@@ -31,6 +31,8 @@ export interface AgentOptions {
    * also after a restart. May be omitted if a key is kept there.
    */
   readonly token?: string | undefined;
+  /** The secret of a join link, which makes this machine a device. Not used again once it is. */
+  readonly joinSecret?: string | undefined;
   /** Claim only steps of this project. Default: all projects that the key can see. */
   readonly projectId?: string | undefined;
   /** Default: the host name. Registering a name again takes over that device. */
@@ -174,12 +176,12 @@ async function contain({ isolate: isolation }: AgentOptions, workDir: string): P
 }
 
 async function register(options: AgentOptions, { name, workDir, emit }: Setup, offer: Offer): Promise<Registration> {
-  const { url, token, projectId, labels = [], slots = 1 } = options;
+  const { url, token, joinSecret, projectId, labels = [], slots = 1 } = options;
   const onAway = (message: string) => emit({ kind: 'GATEWAY_AWAY', message: `The gateway is away; retrying until it is back: ${message}` });
   const onBack = () => emit({ kind: 'GATEWAY_BACK', message: 'The gateway is back.' });
   const wrap = (client: Requester) => watchClient(client, onAway, onBack);
   const input = { projectId, name, kind: 'WORKER', labels, slots, ...offer } as const;
-  const registration = await registerDevice({ url, token, workDir, wrap }, input, options.stop);
+  const registration = await registerDevice({ url, token, joinSecret, workDir, wrap }, input, options.stop);
   const { deviceId, deviceName } = registration;
   emit({
     kind: 'REGISTERED',

@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Refused, RequestRefused, unwrap } from '../client/errors.ts';
-import { RegisterDeviceDocument, type RegisterDeviceInput } from '../client/generated.ts';
+import { JoinDeviceDocument, RegisterDeviceDocument, type RegisterDeviceInput } from '../client/generated.ts';
 import { createRequester, type Requester } from '../client/request.ts';
 import { isAlive, readRecord, recordProcess } from './attempt/orphans.ts';
 import { isKeyRefused, requestUntilAnswered } from './retrying.ts';
@@ -40,6 +41,8 @@ export async function registerDevice(
   given: {
     readonly url: string;
     readonly token: string | undefined;
+    /** Of a join link, used if no earlier start has left a key. */
+    readonly joinSecret: string | undefined;
     readonly workDir: string;
     readonly wrap: (client: Requester) => Requester;
   },
@@ -53,7 +56,8 @@ export async function registerDevice(
     const { device, apiKey } = unwrap(registerDevice);
     return { client, device, apiKey };
   };
-  const kept = await keptKey(given.workDir, url, input.name);
+  const known = await keptKey(given.workDir, url, input.name);
+  const kept = known ?? (given.joinSecret === undefined ? null : await joinBy(given.joinSecret, given, input, signal));
   const byKept = kept === null ? null : await register(kept, false).catch(ignoreRefusedKey);
   if (byKept === null && token === undefined)
     throw new AgentError(
@@ -69,6 +73,26 @@ export async function registerDevice(
   if (!apiKey) return { client: registered.client, deviceId: device.id, deviceName: device.name };
   await keepKey(given.workDir, { url, name: input.name, apiKey });
   return { client: given.wrap(createRequester({ url, token: apiKey })), deviceId: device.id, deviceName: device.name };
+}
+
+/** Makes this machine a device by a join link. Resolves with its key, which is kept. */
+async function joinBy(
+  secret: string,
+  { url, workDir, wrap }: { url: string; workDir: string; wrap: (client: Requester) => Requester },
+  { name, kind = 'WORKER' }: RegisterDeviceInput,
+  signal: AbortSignal,
+): Promise<string> {
+  // The same for each try: if an answer with the key is lost, the next one has another key.
+  const request = { input: { name, kind, idempotencyKey: randomUUID() } };
+  const client = wrap(createRequester({ url, token: secret }));
+  const { joinDevice } = await requestUntilAnswered(client, JoinDeviceDocument, request, { signal }).catch((error: unknown) => {
+    if (!isKeyRefused(error)) throw error;
+    const why = 'it has expired, was revoked, or is of another gateway. Make another one: trainyard devices invite.';
+    throw new AgentError(`The gateway does not accept this join link: ${why}`, { cause: error });
+  });
+  if (joinDevice.__typename !== 'JoinDevicePayload') throw new AgentError(joinDevice.message);
+  await keepKey(workDir, { url, name, apiKey: joinDevice.secret });
+  return joinDevice.secret;
 }
 
 /** Makes the agent's folder, or takes other users' access away if it exists. */

@@ -9,12 +9,13 @@ import { agent } from './commands/agent.ts';
 import { applications, createApplication } from './commands/applications.ts';
 import { audit } from './commands/audit.ts';
 import { metrics, telemetry } from './commands/curves.ts';
-import { devices } from './commands/devices.ts';
+import { devices, invite } from './commands/devices.ts';
 import { experiments } from './commands/experiments.ts';
 import { getFragment, listFragments, putFragment } from './commands/fragments.ts';
 import { cancel, job, retry, watch } from './commands/job.ts';
 import { jobs } from './commands/jobs.ts';
 import { createKey, listKeys, revokeKey, rotateKey, updateKey } from './commands/keys.ts';
+import { login, logout } from './commands/login.ts';
 import { logs } from './commands/logs.ts';
 import { models } from './commands/models.ts';
 import { createProject, listAllProjects } from './commands/projects.ts';
@@ -28,6 +29,8 @@ export type { Io } from './io.ts';
 const otherCommands = ['up', 'serve', 'backup', 'restore', 'help', 'version'];
 
 const commands: readonly Command[] = [
+  login,
+  logout,
   agent,
   submit,
   watch,
@@ -42,6 +45,7 @@ const commands: readonly Command[] = [
   getFragment,
   putFragment,
   devices,
+  invite,
   applications,
   createApplication,
   experiments,
@@ -130,7 +134,7 @@ function explain(error: unknown, io: Io): number {
     return exitCodes.refused;
   }
   if (error instanceof RequestRefused) {
-    const hint = error.code === 'UNAUTHENTICATED' ? ' (set the key with TRAINYARD_TOKEN or --token)' : '';
+    const hint = error.code === 'UNAUTHENTICATED' ? ' (sign in with trainyard login, or set the key with TRAINYARD_TOKEN or --token)' : '';
     say(`${error.code}: ${error.message.split('\n').map(cleanName).join('\n  ')}${hint}`);
     return exitCodes.refused;
   }

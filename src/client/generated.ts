@@ -511,6 +511,14 @@ export type IfExists =
   /** Return the existing file if it has the given `sha256`, and refuse with ALREADY_EXISTS otherwise. If its bytes are stored, there is nothing to upload: `uploadUrl` is null. */
   | 'REUSE';
 
+/** The device to invite. */
+export type InviteDeviceInput = {
+  /** How long the link is valid, in seconds: 1 second to 30 days. Default: an hour. */
+  readonly expiresInSeconds?: number | null | undefined;
+  /** The only project that the device will serve. Default: the project of the key, or all projects for a key of all projects. */
+  readonly projectId?: string | null | undefined;
+};
+
 /** An item that jobs accept. */
 export type ItemDefinitionInput = {
   /** The value in a job that gives none, as text. Default: none. */
@@ -670,6 +678,16 @@ export type JobType =
   | 'TRAINING'
   /** Measures a model. */
   | 'VALIDATION';
+
+/** The device to make. */
+export type JoinDeviceInput = {
+  /** Any text you choose. If the response was lost, the same request returns another key for the same device. */
+  readonly idempotencyKey: string;
+  /** What it is. */
+  readonly kind?: DeviceKind;
+  /** Its name, unique in the project: at most 200 characters. */
+  readonly name: string;
+};
 
 /** A condition on one label of a job. */
 export type LabelFilterInput = {
@@ -1138,6 +1156,30 @@ export type RegisterDeviceMutation = { readonly registerDevice:
     | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
     | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
     | { readonly __typename: 'RegisterDevicePayload', readonly apiKey: string | null, readonly device: { readonly id: string, readonly name: string, readonly kind: DeviceKind, readonly status: DeviceStatus, readonly slots: number, readonly lastSeenAt: string | null, readonly createdAt: string, readonly updatedAt: string, readonly project: { readonly id: string, readonly name: string } | null, readonly labels: ReadonlyArray<{ readonly key: string, readonly value: string }>, readonly resources: { readonly memoryMb: number | null, readonly cpu: number | null, readonly gpu: number | null, readonly gpuModel: string | null, readonly shm: boolean } } }
+   };
+
+export type InviteDeviceMutationVariables = Exact<{
+  input: InviteDeviceInput;
+}>;
+
+
+export type InviteDeviceMutation = { readonly inviteDevice:
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
+    | { readonly __typename: 'InviteDevicePayload', readonly secret: string, readonly apiKey: { readonly id: string, readonly expiresAt: string | null, readonly project: { readonly id: string, readonly name: string } | null } }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
+   };
+
+export type JoinDeviceMutationVariables = Exact<{
+  input: JoinDeviceInput;
+}>;
+
+
+export type JoinDeviceMutation = { readonly joinDevice:
+    | { readonly __typename: 'AlreadyExistsError', readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
+    | { readonly __typename: 'InvalidStateError', readonly status: string, readonly allowed: ReadonlyArray<string>, readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'JoinDevicePayload', readonly deviceId: string, readonly secret: string }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
    };
 
 export type UpdateDeviceMutationVariables = Exact<{
@@ -2206,6 +2248,37 @@ export const RegisterDeviceDocument = new TypedDocumentString(`
 ${ResourcesFieldsText}
 ${DeviceFieldsText}
 ${RefusalFieldsText}`) as unknown as TypedDocumentString<RegisterDeviceMutation, RegisterDeviceMutationVariables>;
+export const InviteDeviceDocument = new TypedDocumentString(`
+    mutation inviteDevice($input: InviteDeviceInput!) {
+  inviteDevice(input: $input) {
+    __typename
+    ... on InviteDevicePayload {
+      apiKey {
+        id
+        expiresAt
+        project {
+          id
+          name
+        }
+      }
+      secret
+    }
+    ...RefusalFields
+  }
+}
+${RefusalFieldsText}`) as unknown as TypedDocumentString<InviteDeviceMutation, InviteDeviceMutationVariables>;
+export const JoinDeviceDocument = new TypedDocumentString(`
+    mutation joinDevice($input: JoinDeviceInput!) {
+  joinDevice(input: $input) {
+    __typename
+    ... on JoinDevicePayload {
+      deviceId
+      secret
+    }
+    ...RefusalFields
+  }
+}
+${RefusalFieldsText}`) as unknown as TypedDocumentString<JoinDeviceMutation, JoinDeviceMutationVariables>;
 export const UpdateDeviceDocument = new TypedDocumentString(`
     mutation updateDevice($input: UpdateDeviceInput!) {
   updateDevice(input: $input) {

@@ -5,6 +5,7 @@ import './projects.ts';
 import './jobs/templates.ts';
 import './devices.ts';
 import './device-list.ts';
+import './join-links.ts';
 import './files/fragments.ts';
 import './files/state-dicts.ts';
 import './access/keys.ts';

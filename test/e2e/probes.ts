@@ -97,6 +97,8 @@ export const mutations: Documents<'Mutation'> = {
     change('createFragment', `jobId: "${job}", leaseToken: "${leaseToken}", filename: "new", type: DATA, text: "t"`),
   createJob: ({ project }) => change('createJob', `projectId: "${project}", name: "j"`),
   createProject: ({ project }) => change('createProject', `name: "like ${project}"`),
+  inviteDevice: ({ project }) => change('inviteDevice', `projectId: "${project}"`),
+  joinDevice: () => change('joinDevice', 'name: "joined", idempotencyKey: "k"'),
   registerDevice: ({ project }) => change('registerDevice', `projectId: "${project}", name: "d"`),
   renewLease: underLease('renewLease'),
   reportMetrics: underLease('reportMetrics', 'metrics: [{name: "loss", value: 1}]'),

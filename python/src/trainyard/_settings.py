@@ -11,10 +11,10 @@ another one. Only its user can read it (mode 0600):
       }
     }
 
-`default` is the gateway to use where none is given. `projectId`, which may be left out, is the
-default project there. A gateway that was started with `npm start` writes the key of its machine to
-`data/credentials.json`: {"url", "token", "projectId"}. It is used in that folder, and only for a
-gateway on this machine.
+`trainyard login` writes it. `default` is the gateway to use where none is given. `projectId`, which
+may be left out, is the default project there. A gateway that was started with `npm start` writes the
+key of its machine to `data/credentials.json`: {"url", "token", "projectId"}. In that folder it comes
+before the user's default, and it is used only for a gateway on this machine.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ def find_target(
         is_https(url)
         url = url.rstrip("/")
     if token is None:
-        kept = _of_user(url) or _of_machine(url)
+        named = _of_user(url) if url is not None else None
+        kept = named or _of_machine(url) or _of_user(url)
         if kept is not None:
             return Target(kept.url, kept.token, project or kept.project_id)
     return Target(url or DEFAULT_URL, token, project)

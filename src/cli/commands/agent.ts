@@ -1,5 +1,8 @@
 import { hostname } from 'node:os';
+import type { Target } from '../../client/target.ts';
 import { type Command, jsonFlag } from '../command.ts';
+import type { Given } from '../input/flags.ts';
+import { parseLink } from '../input/link.ts';
 import { resolveProjectId } from '../input/project.ts';
 import { UsageError } from '../io.ts';
 import { cleanName } from '../terminal.ts';
@@ -14,6 +17,10 @@ export const agent: Command = {
       value: 'NAME',
       description: "the device's name; a name that exists takes over that device",
       defaultText: `the host name, ${hostname()}`,
+    },
+    join: {
+      value: 'LINK',
+      description: 'a link of trainyard devices invite: makes this machine a device, once; no key is needed',
     },
     project: { value: 'NAME', description: 'only run steps of this project, by name or id', defaultText: 'all that the key can see' },
     label: { value: 'KEY=VALUE', isRepeatable: true, description: 'a label that steps may require' },
@@ -35,10 +42,12 @@ export const agent: Command = {
     ...jsonFlag,
   },
   notes:
-    'The first start needs a key that may register a device. The device then gets its own key, kept in --work-dir and used from then on.\n' +
+    'The first start needs a key that may register a device, or a join link. The device then gets its own key, kept in --work-dir and used from then on.\n' +
     'On Ctrl-C or SIGTERM the agent claims no more steps, and finishes or releases those it holds. With --json, each event is a line.',
 
-  async run({ io, client, given, target, isJson }) {
+  async run({ io, client, given, target: found, isJson }) {
+    const link = given.text('join');
+    const { target, joinSecret } = link === undefined ? { target: found, joinSecret: undefined } : readJoinLink(link, given);
     const slots = given.integer('slots');
     if (slots !== undefined && slots < 1) throw new UsageError(`--slots takes a whole number of at least 1, not ${slots}.`);
     const stopMode = given.choice('on-stop', ['FINISH', 'RELEASE']) === 'FINISH' ? 'finish' : 'release';
@@ -51,6 +60,7 @@ export const agent: Command = {
     return runAgent({
       url: target.url,
       token: target.token,
+      joinSecret,
       projectId,
       name: given.text('name'),
       labels: given.pairs('label'),
@@ -65,3 +75,12 @@ export const agent: Command = {
     });
   },
 };
+
+/** A join link names its gateway, and the project that the device will serve. */
+function readJoinLink(link: string, given: Given): { target: Target; joinSecret: string } {
+  const others = ['url', 'token', 'token-file', 'project'].filter((name) => given.has(name));
+  if (others.length > 0) throw new UsageError(`Give --join without --${others.join(' and --')}: the link says where and for what.`);
+  const { url, secret } = parseLink(link, 'join');
+  if (secret === null) throw new UsageError(`${url} has no join link in it: make one with trainyard devices invite.`);
+  return { target: { url }, joinSecret: secret };
+}

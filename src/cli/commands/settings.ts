@@ -1,18 +1,22 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Target } from '../../client/target.ts';
+import { keptTarget, readCredentials } from '../credentials.ts';
 import type { FlagSet, Given } from '../input/flags.ts';
 import { UsageError } from '../io.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
 
 const defaultUrl = 'http://127.0.0.1:4000';
 
 /** The flags that tell a command its gateway and key. */
 export const targetFlags: FlagSet = {
-  url: { value: 'URL', description: 'the gateway', defaultText: `$TRAINYARD_URL, else ${defaultUrl}` },
+  url: { value: 'URL', description: 'the gateway', defaultText: `$TRAINYARD_URL, else that of the key that is found, else ${defaultUrl}` },
   token: {
     value: 'KEY',
     description: 'an API key',
-    defaultText: '$TRAINYARD_TOKEN, else for a gateway on this machine the key in $TRAINYARD_DATA_DIR/credentials.json (./data)',
+    defaultText:
+      '$TRAINYARD_TOKEN, else for a gateway on this machine the key in $TRAINYARD_DATA_DIR/credentials.json (./data), else that of trainyard login',
   },
   'token-file': {
     value: 'FILE',
@@ -22,7 +26,7 @@ export const targetFlags: FlagSet = {
 };
 
 /** The given key: from the flag, a file, or the environment. */
-async function givenToken(given: Given, env: Readonly<Record<string, string | undefined>>): Promise<string | undefined> {
+async function givenToken(given: Given, env: Env): Promise<string | undefined> {
   const typed = given.text('token');
   const file = given.text('token-file') ?? (env.TRAINYARD_TOKEN_FILE || undefined);
   if (typed !== undefined && given.has('token-file')) throw new UsageError('Give --token or --token-file, not both.');
@@ -37,20 +41,35 @@ async function givenToken(given: Given, env: Readonly<Record<string, string | un
  * The gateway that a command talks to, and the key for it.
  * @throws UsageError if the address is not a URL.
  */
-export async function readTarget(given: Given, env: Readonly<Record<string, string | undefined>>): Promise<Target> {
+export async function readTarget(given: Given, env: Env): Promise<Target> {
   const url = given.text('url') ?? (env.TRAINYARD_URL || undefined);
   const token = await givenToken(given, env);
   if (url !== undefined && !isHttp(url)) throw new UsageError(`The gateway's URL must look like ${defaultUrl}, not "${url}".`);
-  if (token !== undefined || (url !== undefined && !isLoopback(url))) return { url: url ?? defaultUrl, token };
-  const credentials = await readCredentials(join(env.TRAINYARD_DATA_DIR || 'data', 'credentials.json'));
-  return { ...credentials, url: url ?? credentials?.url ?? defaultUrl, token: credentials?.token };
+  if (token !== undefined) return { url: url ?? defaultUrl, token };
+  const kept = await keptFor(url, env);
+  if (kept && isHttp(kept.url)) return kept;
+  return { url: url ?? defaultUrl };
+}
+
+/**
+ * The gateway with the key that is kept for it: by `trainyard login`, or by a gateway in this
+ * folder for this machine. A key is never sent to another gateway.
+ */
+async function keptFor(url: string | undefined, env: Env): Promise<Target | undefined> {
+  const ofUser = await readCredentials(env);
+  const named = url === undefined ? undefined : keptTarget(ofUser, url);
+  if (named) return { ...named, url: url ?? named.url };
+  const here =
+    url === undefined || isLoopback(url) ? await readLocal(join(env.TRAINYARD_DATA_DIR || 'data', 'credentials.json')) : undefined;
+  if (here) return { ...here, url: url ?? here.url };
+  return url === undefined ? keptTarget(ofUser, undefined) : undefined;
 }
 
 /**
  * The local admin key that `trainyard up` writes into its data folder, readable by its user only
  * (mode 0600).
  */
-async function readCredentials(path: string): Promise<(Target & { readonly token: string }) | undefined> {
+async function readLocal(path: string): Promise<(Target & { readonly token: string }) | undefined> {
   try {
     const parsed: unknown = JSON.parse(await readFile(path, 'utf8'));
     if (typeof parsed !== 'object' || parsed === null) return undefined;

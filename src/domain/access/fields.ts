@@ -215,6 +215,8 @@ const answers: Readonly<Record<string, Row>> = {
   DeleteProjectPayload: answered('deletedProjectId'),
   FailStepPayload: answered('job step'),
   IgnoredMetric: answered('iteration name storedValue value'),
+  InviteDevicePayload: answered('apiKey secret'),
+  JoinDevicePayload: answered('deviceId secret'),
   Lease: answered('attempt expiresAt token'),
   RegisterDevicePayload: answered('apiKey device'),
   ReleaseStepPayload: answered('step'),

@@ -44,7 +44,8 @@ export const isLease = (secret: string): boolean => secret.startsWith('lease_');
  */
 export async function findKey({ store }: Domain, hash: string): Promise<ApiKeyRow | null> {
   const [key] = await store.read.run(keyByHash, { hash });
-  return key && key.revokedAt === null ? key : null;
+  // A join link that was used is revoked, and `joinDevice` says so.
+  return key && (key.revokedAt === null || key.joined !== null) ? key : null;
 }
 
 export const isLive = ({ expiresAt }: Pick<ApiKeyRow, 'expiresAt'>, now: Date): boolean => expiresAt === null || expiresAt > now;

@@ -79,6 +79,8 @@ export const operations = {
     deleteJob: { needs: 'deleteJob' },
     deleteProject: { needs: 'deleteProject' },
     failStep: { needs: 'useLease', within: underLease },
+    inviteDevice: { needs: 'inviteDevices' },
+    joinDevice: { needs: 'joinDevice', within: 'a join link: one device, once' },
     registerDevice: {
       needs: 'registerDevice',
       within: 'a DEVICE key: under the name of its own device; of no project: by a key of all projects',

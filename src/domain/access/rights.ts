@@ -11,16 +11,16 @@ import type { Principal, PrincipalKind, Role } from './principal.ts';
 
 /**
  * A holder of rights: a kind of key, and for users the role. A lease token has the rights of a
- * holder LEASE while the lease is held.
+ * holder LEASE while the lease is held. A DEVICE key without a device is a join link.
  */
-export type Holder = `USER:${Role}` | Exclude<PrincipalKind, 'USER'> | 'LEASE';
+export type Holder = `USER:${Role}` | Exclude<PrincipalKind, 'USER'> | 'LEASE' | 'JOIN';
 
 const viewers: readonly Holder[] = ['USER:VIEWER', 'USER:EDITOR', 'USER:ADMIN'];
 const editors: readonly Holder[] = ['USER:EDITOR', 'USER:ADMIN'];
 const admins: readonly Holder[] = ['USER:ADMIN'];
 
 const jobs: readonly Holder[] = ['JOB', 'LEASE'];
-/** All holders. */
+/** All holders but JOIN, which may do one thing only. */
 export const everyone: readonly Holder[] = [...viewers, 'DEVICE', ...jobs, 'WATCH'];
 
 /**
@@ -61,6 +61,8 @@ const table = {
   writeWithoutLease: { holders: [...editors, ...jobs], text: 'write files or output without a lease' },
   deleteFragments: { holders: [...editors, ...jobs], text: 'delete fragments' },
   registerDevice: { holders: [...editors, 'DEVICE'], text: 'register devices' },
+  inviteDevices: { holders: editors, text: 'invite devices' },
+  joinDevice: { holders: ['JOIN'], text: 'join as a device' },
   updateDevice: { holders: [...editors, 'DEVICE'], text: 'change devices' },
   deleteDevice: { holders: editors, text: 'delete devices' },
   createKeys: { holders: admins, text: 'create keys of this kind' },
@@ -72,8 +74,9 @@ const table = {
 } as const satisfies Record<string, { holders: readonly Holder[]; text: string }>;
 export type Action = keyof typeof table;
 
-function holderOf({ kind, role, stepId }: Principal): Holder {
+function holderOf({ kind, role, stepId, deviceId }: Principal): Holder {
   if (kind === 'USER') return `USER:${role ?? 'VIEWER'}`;
+  if (kind === 'DEVICE' && deviceId === null) return 'JOIN';
   return stepId === null ? kind : 'LEASE';
 }
 

@@ -147,6 +147,7 @@ export const wrongState = {
     invalidState('The device holds a step. Drain it, and delete it when it holds none.', status, ['OFFLINE', 'ONLINE']),
 
   keyEnded: (state: string) => invalidState(`The key is ${state} and cannot be changed any more. Create another.`, state, ['LIVE']),
+  joinLinkUsed: (at: Date) => invalidState(`The join link was used at ${at.toISOString()}. Make another one.`, 'USED', ['LIVE']),
   keyReplaced: (by: string) =>
     invalidState(`The key was rotated and ends with the overlap. Change its replacement, ${by}.`, 'REPLACED', ['LIVE']),
   keyReplacementInUse: ({ id }: Known) =>
@@ -160,6 +161,8 @@ export const wrongState = {
 
 /** ALREADY_EXISTS. */
 export const nameTaken = {
+  device: (name: string, { id }: Known) =>
+    new AlreadyExists(`There is a device named ${JSON.stringify(name)} already. Choose another name, or delete it.`, id),
   application: (name: string, existing: Known | undefined) =>
     new AlreadyExists(`There is an application named ${JSON.stringify(name)}.`, existing?.id ?? ''),
   fragment: (filename: string, existing: Known) =>

@@ -98,7 +98,8 @@ export async function renewDeviceKey(domain: Domain, { name, slots }: { name: st
   });
 }
 
-async function addDevice(change: Change, projectId: string | null, input: RegisterDeviceInput, now: Date) {
+/** Makes a device with a key. */
+export async function addDevice(change: Change, projectId: string | null, input: RegisterDeviceInput, now: Date) {
   const { tx, domain } = change;
   const device: DeviceRow = {
     id: domain.ids.next('Device'),
