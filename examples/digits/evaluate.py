@@ -1,38 +1,37 @@
-"""Step 3: tests the fragment model.safetensors with the fragment test.digits.
+"""Step 3: tests model.safetensors with test.digits. The result is the output of the job.
 
 Setting: min_accuracy. Exit code: 0, or 1 if the accuracy is lower.
 """
 
-import json
 import sys
 
-import trainyard_job
+import trainyard as ty
 from digit_file import read_digits
 from network import CLASSES, Network, most_likely, sparse
-from tensor_file import read_tensors
 
 
 def main():
-    settings = trainyard_job.settings({"min_accuracy": 0.85})
-    tensors, _ = read_tensors(trainyard_job.fragment("model.safetensors"))
-    _, digits = read_digits(trainyard_job.fragment("test.digits"))
-    network = Network(tensors)
+    with ty.init() as run:
+        files = run.job.files
+        tensors = {name: tensor.tolist() for name, tensor in files["model.safetensors"].tensors().items()}
+        _, digits = read_digits(files["test.digits"].download("test.digits"))
+        network = Network(tensors)
 
-    confusion = [[0] * CLASSES for _ in range(CLASSES)]
-    for label, pixels in digits:
-        confusion[label][most_likely(network.classify(sparse(pixels)))] += 1
-    accuracy = sum(confusion[label][label] for label in range(CLASSES)) / len(digits)
+        confusion = [[0] * CLASSES for _ in range(CLASSES)]
+        for label, pixels in digits:
+            confusion[label][most_likely(network.classify(sparse(pixels)))] += 1
+        accuracy = sum(confusion[label][label] for label in range(CLASSES)) / len(digits)
 
-    print("rows: the digit as it is; columns: as it was read")
-    print("     " + "".join(f"{digit:5d}" for digit in range(CLASSES)))
-    for digit, row in enumerate(confusion):
-        print(f"{digit:5d}" + "".join(f"{count:5d}" for count in row))
+        print("rows: the digit as it is; columns: as it was read")
+        print("     " + "".join(f"{digit:5d}" for digit in range(CLASSES)))
+        for digit, row in enumerate(confusion):
+            print(f"{digit:5d}" + "".join(f"{count:5d}" for count in row))
 
-    trainyard_job.metric(test_accuracy=accuracy)
-    result = {"test_accuracy": accuracy, "test_digits": len(digits), "confusion": confusion}
-    trainyard_job.output("evaluation.json").write_text(json.dumps(result, indent=2) + "\n", "utf-8")
-    print(f"test accuracy {accuracy:.4f} on {len(digits)} digits; at least {settings['min_accuracy']} is required")
-    return 0 if accuracy >= settings["min_accuracy"] else 1
+        run.log({"test_accuracy": accuracy})
+        run.summary.update(test_accuracy=accuracy, test_digits=len(digits), confusion=confusion)
+        wanted = run.config["min_accuracy"]
+    print(f"test accuracy {accuracy:.4f} on {len(digits)} digits; at least {wanted} is required")
+    return 0 if accuracy >= wanted else 1
 
 
 if __name__ == "__main__":

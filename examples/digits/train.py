@@ -1,44 +1,43 @@
-"""Step 2: trains a small network on the fragment train.digits and writes model.safetensors.
+"""Step 2: trains a small network on the file train.digits and stores model.safetensors.
 
 Settings: epochs, learning_rate, hidden (units of the hidden layer), batch_size, seed, and
-train_digits (the most to use; all by default). A tenth of the digits is kept out of training, to
-measure the accuracy on unseen digits.
+train_digits (the most to use). A tenth of the digits is kept out of training, to measure the
+accuracy on unseen digits.
 """
 
 import random
 import time
 
-import trainyard_job
+import trainyard as ty
 from digit_file import read_digits
 from network import Network, most_likely, sparse
-from tensor_file import write_tensors
-
-DEFAULTS = {"epochs": 12, "learning_rate": 0.3, "hidden": 32, "batch_size": 20, "seed": 1, "train_digits": None}
 
 
 def main():
-    settings = trainyard_job.settings(DEFAULTS)
-    side, digits = read_digits(trainyard_job.fragment("train.digits"))
-    samples = [(label, sparse(pixels)) for label, pixels in digits[: settings["train_digits"]]]
-    held_out, samples = samples[: len(samples) // 10], samples[len(samples) // 10 :]
-    print(f"{len(samples)} digits to learn from, {len(held_out)} held out; settings {settings}", flush=True)
+    with ty.init() as run:
+        settings = run.config
+        side, digits = read_digits(run.job.files["train.digits"].download("train.digits"))
+        samples = [(label, sparse(pixels)) for label, pixels in digits[: settings["train_digits"]]]
+        held_out, samples = samples[: len(samples) // 10], samples[len(samples) // 10 :]
+        print(f"{len(samples)} digits to learn from, {len(held_out)} held out; settings {settings}", flush=True)
 
-    network = Network.fresh(side * side, settings["hidden"], settings["seed"])
-    shuffle = random.Random(settings["seed"]).shuffle
-    started = time.monotonic()
-    for epoch in range(1, settings["epochs"] + 1):
-        shuffle(samples)
-        loss, accuracy = train_epoch(network, samples, settings)
-        seen = accuracy_on(network, held_out)
-        trainyard_job.metric(iteration=epoch, loss=loss, accuracy=accuracy, held_out_accuracy=seen)
-        print(
-            f"epoch {epoch}/{settings['epochs']}: loss {loss:.4f}, accuracy {accuracy:.4f}, "
-            f"held out {seen:.4f}, {time.monotonic() - started:.1f} s",
-            flush=True,
-        )
+        network = Network.fresh(side * side, settings["hidden"], settings["seed"])
+        shuffle = random.Random(settings["seed"]).shuffle
+        started = time.monotonic()
+        for epoch in range(1, settings["epochs"] + 1):
+            shuffle(samples)
+            loss, accuracy = train_epoch(network, samples, settings)
+            seen = accuracy_on(network, held_out)
+            run.log({"loss": loss, "accuracy": accuracy, "held_out_accuracy": seen}, step=epoch)
+            print(
+                f"epoch {epoch}/{settings['epochs']}: loss {loss:.4f}, accuracy {accuracy:.4f}, "
+                f"held out {seen:.4f}, {time.monotonic() - started:.1f} s",
+                flush=True,
+            )
 
-    metadata = {"format": "trainyard-digits", **{name: str(value) for name, value in settings.items()}}
-    write_tensors(trainyard_job.output("model.safetensors"), network.tensors(), metadata)
+        metadata = {"format": "trainyard-digits", **{name: str(value) for name, value in settings.items()}}
+        ty.tensors.save("model.safetensors", network.tensors(), metadata)
+        run.save("model.safetensors", type="MODEL")
 
 
 def train_epoch(network, samples, settings):

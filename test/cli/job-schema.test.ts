@@ -19,7 +19,6 @@ const example = /```yaml\n([\s\S]*?)```/.exec(read('docs/job-file.md'))?.[1] ?? 
 
 test.each([
   ['the example of its page', example],
-  ['the digits example', read('examples/digits/job.yaml')],
   ['a command', 'name: a\ncontainer: {command: x}'],
   ['numbers and switches for text', 'name: 7\nlabels: {a: 1, b: true, c: ~}\ncontainer: {env: {A: 010, B: ~}}'],
   ['pairs as a list', 'name: a\nlabels: [{key: a, value: b}]\nitems: [{name: a, value: 1}]'],

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { sparkline } from '../../examples/digits/plot.ts';
 import { chart } from '../../src/cli/output/chart.ts';
 
 const points = (values: number[]) => new Map(values.map((value, index) => [index + 1, value]));
@@ -23,9 +22,4 @@ test('a chart of one value is one row, and a chart of none is empty', () => {
 test('a chart of many points stays within 82 columns', () => {
   const rows = chart([{ name: 'many', mark: '●', values: points(Array.from({ length: 1000 }, (_, x) => x)) }]);
   expect(Math.max(...rows.map((row) => row.length))).toBeLessThanOrEqual(82);
-});
-
-test('a sparkline rises from the lowest value to the highest', () => {
-  expect(sparkline([0, 1, 2, 3, 4, 5, 6, 7])).toBe('▁▂▃▄▅▆▇█');
-  expect(sparkline([])).toBe('');
 });
