@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
@@ -10,9 +10,11 @@ import { join } from 'node:path';
 export function findProgram(top) {
   const bundle = join(top, 'dist', 'main.js');
   try {
-    if (!isAnyNewer(join(top, 'src'), statSync(bundle).mtimeMs)) return bundle;
+    // The packed package has no sources.
+    const time = statSync(bundle).mtimeMs;
+    if (!existsSync(join(top, 'src', 'main.ts')) || !isAnyNewer(join(top, 'src'), time)) return bundle;
   } catch {
-    // Not built, or no sources to compare with.
+    // Not built.
   }
   return join(top, 'src', 'main.ts');
 }

@@ -15,7 +15,9 @@ if (Number(process.versions.node.split('.')[0]) >= oldestNode) {
   process.argv[1] = main;
   await import(pathToFileURL(main).href);
 } else {
-  const names = [join(top, 'node_modules', 'node', 'bin', 'node'), join(top, 'node_modules', 'node', 'bin', 'node.exe')];
+  // Beside this package, where it is installed as one of several.
+  const folders = [join(top, 'node_modules'), dirname(top)];
+  const names = folders.flatMap((folder) => ['node', 'node.exe'].map((name) => join(folder, 'node', 'bin', name)));
   const newer = names.find((name) => existsSync(name));
   if (newer === undefined) {
     console.error(

@@ -54,6 +54,8 @@ export interface AgentOptions {
    * 30 for a cancel.
    */
   readonly graceSeconds?: number | undefined;
+  /** From which git may clone the code of a job. Default: https, http, ssh and git. */
+  readonly gitProtocols?: readonly string[] | undefined;
   /** How often to check whether a container engine or GPUs have come or gone. Default: 30. */
   readonly lookSeconds?: number | undefined;
   /** How often to report what the whole machine uses. Default: 10. */
@@ -145,7 +147,15 @@ async function serve(options: AgentOptions, setup: Setup): Promise<number> {
   stop.addEventListener('abort', onStop, { once: true });
   try {
     const onEngineAway = () => offers.lookAgain(client, deviceId, beside);
-    const attempts = { workDir, leaseSeconds, graceSeconds, gpus: offers.pool, onEngineAway, containment };
+    const attempts = {
+      workDir,
+      leaseSeconds,
+      graceSeconds,
+      gitProtocols: options.gitProtocols,
+      gpus: offers.pool,
+      onEngineAway,
+      containment,
+    };
     const work = { client, ...attempts, release: release.signal };
     return await runSlots({ work, deviceId, projectId, slots, stop, beside, emit });
   } finally {

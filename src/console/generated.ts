@@ -118,6 +118,12 @@ export type CodeArchiveInput = {
   readonly isDirty?: boolean | null | undefined;
 };
 
+/** A state of the project's gitRepository. */
+export type CodeCloneInput = {
+  /** A branch, a tag or a commit, as the server of the repository accepts it. Default: its default branch. */
+  readonly ref?: string | null | undefined;
+};
+
 /** How a number compares with a threshold. */
 export type ComparisonOperator =
   /** Greater than the threshold. */
@@ -384,7 +390,9 @@ export type ItemValueType =
 /** Where the code of a job comes from. */
 export type JobCodeInput =
   {   /** An archive that was uploaded before. */
-  readonly archive: CodeArchiveInput; };
+  readonly archive: CodeArchiveInput; readonly git?: never; }
+  |  { readonly archive?: never;   /** A clone of the project's gitRepository, made by the agent of each step where it has git. All steps get the same commit. */
+  readonly git: CodeCloneInput; };
 
 /** Selects jobs that meet every given condition. A field that is left out or null is no condition. An empty list of statuses, types or initiators matches no job. */
 export type JobFilter = {
@@ -727,10 +735,20 @@ export type StatusReason =
   /** A user or program requested it. */
   | 'USER_REQUESTED';
 
+/** A file that an earlier step of the same job produces. */
+export type StepFileInput = {
+  /** The filename, as that step names it in its folder of fragments, ignoring case. */
+  readonly filename: string;
+  /** The number of that step: 0 is the first of the job. */
+  readonly stepNumber: number;
+};
+
 /** A step to create. */
 export type StepInput = {
   /** What it runs. Default: the job's container. */
   readonly container?: ContainerInput | null | undefined;
+  /** Files of earlier steps: at most 50. Before its command runs, each is at $TRAINYARD_INPUTS/STEP/FILENAME. The step fails if one is missing. Default: none. */
+  readonly inputs?: ReadonlyArray<StepFileInput> | null | undefined;
   /** How many reported failures make it FAILED. Lost devices are counted separately. */
   readonly maxAttempts?: number;
   /** Its name: at most 200 characters. Devices that implement steps themselves recognize them by name. */
@@ -1148,7 +1166,7 @@ export type JobLiveSubscriptionVariables = Exact<{
 }>;
 
 
-export type JobLiveSubscription = { readonly jobUpdated: { readonly description: string | null, readonly httpUrl: string | null, readonly id: string, readonly name: string, readonly status: JobStatus, readonly statusMessage: string | null, readonly owner: string, readonly type: JobType, readonly priority: number, readonly createdAt: string, readonly startedAt: string | null, readonly finishedAt: string | null, readonly updatedAt: string, readonly history: { readonly reason: StatusReason, readonly description: string, readonly exitCode: number | null }, readonly application: { readonly id: string, readonly name: string } | null, readonly experiment: { readonly id: string, readonly name: string } | null, readonly federation: { readonly numDevices: number } | null, readonly metrics: ReadonlyArray<{ readonly name: string, readonly value: number, readonly iteration: number | null, readonly at: string }>, readonly latestTelemetry: { readonly cpu: number, readonly memoryMb: number, readonly gpuDutyCycle: number | null, readonly gpuMemory: number | null, readonly at: string } | null, readonly steps: ReadonlyArray<{ readonly id: string, readonly number: number, readonly name: string, readonly status: StepStatus, readonly statusMessage: string | null, readonly queuedAt: string | null, readonly startedAt: string | null, readonly finishedAt: string | null, readonly maxAttempts: number, readonly logLines: number, readonly attempts: ReadonlyArray<{ readonly number: number, readonly outcome: AttemptOutcome, readonly reason: StatusReason | null, readonly description: string, readonly exitCode: number | null, readonly claimedAt: string, readonly finishedAt: string | null, readonly device: { readonly id: string, readonly name: string } | null }> }>, readonly labels: ReadonlyArray<{ readonly key: string, readonly value: string }>, readonly device: { readonly id: string, readonly name: string } | null, readonly project: { readonly id: string, readonly name: string } } };
+export type JobLiveSubscription = { readonly jobUpdated: { readonly description: string | null, readonly httpUrl: string | null, readonly id: string, readonly name: string, readonly status: JobStatus, readonly statusMessage: string | null, readonly owner: string, readonly type: JobType, readonly priority: number, readonly createdAt: string, readonly startedAt: string | null, readonly finishedAt: string | null, readonly updatedAt: string, readonly history: { readonly reason: StatusReason, readonly description: string, readonly exitCode: number | null }, readonly code: { readonly sha256: string | null, readonly git: { readonly ref: string | null, readonly commit: string | null, readonly branch: string | null, readonly isDirty: boolean } | null } | null, readonly application: { readonly id: string, readonly name: string } | null, readonly experiment: { readonly id: string, readonly name: string } | null, readonly federation: { readonly numDevices: number } | null, readonly metrics: ReadonlyArray<{ readonly name: string, readonly value: number, readonly iteration: number | null, readonly at: string }>, readonly latestTelemetry: { readonly cpu: number, readonly memoryMb: number, readonly gpuDutyCycle: number | null, readonly gpuMemory: number | null, readonly at: string } | null, readonly steps: ReadonlyArray<{ readonly id: string, readonly number: number, readonly name: string, readonly status: StepStatus, readonly statusMessage: string | null, readonly queuedAt: string | null, readonly startedAt: string | null, readonly finishedAt: string | null, readonly maxAttempts: number, readonly logLines: number, readonly attempts: ReadonlyArray<{ readonly number: number, readonly outcome: AttemptOutcome, readonly reason: StatusReason | null, readonly description: string, readonly exitCode: number | null, readonly claimedAt: string, readonly finishedAt: string | null, readonly device: { readonly id: string, readonly name: string } | null }> }>, readonly labels: ReadonlyArray<{ readonly key: string, readonly value: string }>, readonly device: { readonly id: string, readonly name: string } | null, readonly project: { readonly id: string, readonly name: string } } };
 
 export type JobExistsQueryVariables = Exact<{
   id: string;
@@ -2431,6 +2449,15 @@ export const JobLiveDocument = new TypedDocumentString(`
       reason
       description
       exitCode
+    }
+    code {
+      sha256
+      git {
+        ref
+        commit
+        branch
+        isDirty
+      }
     }
     application {
       id

@@ -25,6 +25,7 @@ export function claimedStep(container: Partial<ContainerFieldsFragment> = {}): C
     maxAttempts: 1,
     container: { ...emptyContainer, ...container },
     resources: noResources,
+    inputs: [],
     job: {
       id: 'job_1',
       name: 'digits',

@@ -12,7 +12,7 @@ import { createFolder } from '../support/folders.ts';
 let station: Station;
 beforeAll(async () => {
   station = await openStation();
-  station.startAgent({ slots: 2 });
+  station.startAgent({ slots: 2, gitProtocols: ['file'] });
 });
 afterAll(() => station.close());
 
@@ -149,5 +149,85 @@ describe('The code of a job', () => {
       description: 'The code of the job could not be unpacked: the archive is refused. The file "../escaped" leads out of the folder.',
     });
     expect(() => readFileSync(outside)).toThrow('ENOENT');
+  });
+});
+
+async function createSteps(input: object, projectId = station.projectId): Promise<string> {
+  const { createJob } = await station.ask<{ createJob: { job?: { id: string }; message?: string } }>(
+    'mutation ($input: CreateJobInput!) { createJob(input: $input) { ... on CreateJobPayload { job { id } } ... on Error { message } } }',
+    { input: { projectId, name: 'steps', ...input } },
+  );
+  expect(createJob.message).toBeUndefined();
+  return createJob.job?.id ?? '';
+}
+
+describe('A step that asks for files of earlier steps', () => {
+  test('finds each in its folder of inputs, also if two steps left a file of one name', async () => {
+    const left = (text: string) => ({
+      name: text,
+      container: { command: `mkdir -p fragments/out; printf ${text} > fragments/out/model.bin` },
+    });
+    const inputs = [0, 1].map((stepNumber) => ({ stepNumber, filename: 'out/model.bin' }));
+    const command = 'cd "$TRAINYARD_INPUTS" && cat 0/out/model.bin 1/out/model.bin';
+    const jobId = await createSteps({ steps: [left('first'), left('second'), { name: 'read', inputs, container: { command } }] });
+    const job = await station.waitForJob(jobId, ({ status }) => expect(status).toBe('SUCCEEDED'));
+    expect(logOf(job.steps[2])).toBe('firstsecond');
+  });
+
+  test('fails with the name of the file if that step has not left it', async () => {
+    const inputs = [{ stepNumber: 0, filename: 'model.bin' }];
+    const steps = [
+      { name: 'train', container: { command: 'true' } },
+      { name: 'evaluate', inputs, container: { command: 'echo ran' } },
+    ];
+    const jobId = await createSteps({ steps });
+    const job = await station.waitForJob(jobId, ({ status }) => expect(status).toBe('FAILED'));
+    const description = 'The input "model.bin" of step 0 is missing: that step has left no such file.';
+    expect(job.steps[1]?.attempts[0]).toMatchObject({ reason: 'DEVICE_REPORTED', description });
+  });
+});
+
+describe('A job whose code is cloned', () => {
+  const projectOf = async (gitRepository: string): Promise<string> => {
+    const { createProject } = await station.ask<{ createProject: { project: { id: string } } }>(
+      'mutation ($input: CreateProjectInput!) { createProject(input: $input) { ... on CreateProjectPayload { project { id } } } }',
+      { input: { name: 'cloned', gitRepository } },
+    );
+    return createProject.project.id;
+  };
+  const agentOf = (projectId: string, gitProtocols?: readonly string[]) => station.startAgent({ projectId, gitProtocols });
+
+  test('runs one commit in all its steps, and records it', async () => {
+    const folder = trainingFolder();
+    const commit = git(folder, 'rev-parse', 'HEAD');
+    const projectId = await projectOf(`file://${folder}`);
+    agentOf(projectId, ['file']);
+    // The branch moves on while the job runs.
+    const move = `git -C ${folder} -c user.name=t -c user.email=t@example.org commit --quiet --allow-empty --message next`;
+    const commands = [`./train.sh; ls -A; ${move}`, './train.sh'];
+    const steps = commands.map((command, i) => ({ name: `step ${i}`, container: { command } }));
+    const jobId = await createSteps({ steps, code: { git: { ref: 'main' } } }, projectId);
+    const job = await station.waitForJob(jobId, ({ status }) => expect(status).toBe('SUCCEEDED'));
+    expect(job.steps.map((step) => logOf(step).split('\n')[0])).toEqual(['rows: 3', 'rows: 3']);
+    expect(logOf(job.steps[0]).split('\n')).not.toContain('.git');
+    expect(git(folder, 'rev-parse', 'HEAD')).not.toBe(commit);
+    expect(await codeOf(jobId)).toEqual({ sha256: null, sizeBytes: null, archive: null, git: { commit, branch: null, isDirty: false } });
+  });
+
+  test('fails with what git says, without the password in the address', async () => {
+    const jobOf = async (repository: string, ref: string) => {
+      const projectId = await projectOf(repository);
+      agentOf(projectId);
+      return createSteps({ container: { command: 'echo ran' }, code: { git: { ref } } }, projectId);
+    };
+    const reasonOf = async (jobId: string) => {
+      const job = await station.waitForJob(jobId, ({ status }) => expect(status).toBe('FAILED'));
+      return job.steps[0]?.attempts[0]?.description;
+    };
+    expect(await reasonOf(await jobOf(`file://${trainingFolder()}`, 'main'))).toContain("transport 'file' not allowed");
+    expect(await reasonOf(await jobOf('--upload-pack=touch /tmp/x', 'main'))).toContain('The code of the job could not be cloned: ');
+    const refused = await reasonOf(await jobOf('http://user:hunter2@127.0.0.1:9/x.git', 'main'));
+    expect(refused).toContain('The code of the job could not be cloned: ');
+    expect(refused).not.toContain('hunter2');
   });
 });

@@ -65,6 +65,12 @@ export type CodeArchiveInput = {
   readonly isDirty?: boolean | null | undefined;
 };
 
+/** A state of the project's gitRepository. */
+export type CodeCloneInput = {
+  /** A branch, a tag or a commit, as the server of the repository accepts it. Default: its default branch. */
+  readonly ref?: string | null | undefined;
+};
+
 /** How a number compares with a threshold. */
 export type ComparisonOperator =
   /** Greater than the threshold. */
@@ -442,7 +448,9 @@ export type ItemValueType =
 /** Where the code of a job comes from. */
 export type JobCodeInput =
   {   /** An archive that was uploaded before. */
-  readonly archive: CodeArchiveInput; };
+  readonly archive: CodeArchiveInput; readonly git?: never; }
+  |  { readonly archive?: never;   /** A clone of the project's gitRepository, made by the agent of each step where it has git. All steps get the same commit. */
+  readonly git: CodeCloneInput; };
 
 /** Selects jobs that meet every given condition. A field that is left out or null is no condition. An empty list of statuses, types or initiators matches no job. */
 export type JobFilter = {
@@ -646,6 +654,8 @@ export type ReportProgressInput = {
   readonly computeTime?: ComputeTimeInput | null | undefined;
   /** Details of the reason, for people, such as the image that is being pulled. */
   readonly description?: string | null | undefined;
+  /** The commit that it has cloned, for a job whose `code` is cloned. The first one is recorded, and the later steps use it. */
+  readonly gitCommit?: string | null | undefined;
   /** The URL where it can be opened in a browser: http:// or https://. Cleared when the attempt ends. */
   readonly httpUrl?: string | null | undefined;
   /** The host name where other jobs can reach it. */
@@ -759,10 +769,20 @@ export type StatusReason =
   /** A user or program requested it. */
   | 'USER_REQUESTED';
 
+/** A file that an earlier step of the same job produces. */
+export type StepFileInput = {
+  /** The filename, as that step names it in its folder of fragments, ignoring case. */
+  readonly filename: string;
+  /** The number of that step: 0 is the first of the job. */
+  readonly stepNumber: number;
+};
+
 /** A step to create. */
 export type StepInput = {
   /** What it runs. Default: the job's container. */
   readonly container?: ContainerInput | null | undefined;
+  /** Files of earlier steps: at most 50. Before its command runs, each is at $TRAINYARD_INPUTS/STEP/FILENAME. The step fails if one is missing. Default: none. */
+  readonly inputs?: ReadonlyArray<StepFileInput> | null | undefined;
   /** How many reported failures make it FAILED. Lost devices are counted separately. */
   readonly maxAttempts?: number;
   /** Its name: at most 200 characters. Devices that implement steps themselves recognize them by name. */

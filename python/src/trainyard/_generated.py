@@ -45,6 +45,7 @@ __all__ = [
     "ClaimStepInput",
     "ClaimStepPayload",
     "CodeArchiveInput",
+    "CodeCloneInput",
     "CodeData",
     "ComparisonOperator",
     "CompleteStepInput",
@@ -185,6 +186,7 @@ __all__ = [
     "StepDataJob",
     "StepDataJobItems",
     "StepDataRound",
+    "StepFileInput",
     "StepInput",
     "StepPart",
     "StepState",
@@ -613,11 +615,24 @@ class CodeArchiveInput(_CodeArchiveInput, total=False):
     """Whether the files differ from the commit. Needs `commit`. Default: false."""
 
 
+class CodeCloneInput(TypedDict, total=False):
+    """A state of the project's gitRepository."""
+
+    ref: Optional[str]
+    """A branch, a tag or a commit, as the server of the repository accepts it. Default: its
+    default branch.
+    """
+
+
 class JobCodeInput(TypedDict, total=False):
     """Where the code of a job comes from."""
 
     archive: Optional[CodeArchiveInput]
     """An archive that was uploaded before."""
+    git: Optional[CodeCloneInput]
+    """A clone of the project's gitRepository, made by the agent of each step where it has git.
+    All steps get the same commit.
+    """
 
 
 class _ContainerBuildInput(TypedDict):
@@ -822,6 +837,15 @@ class SettingOverrideInput(_SettingOverrideInput, total=False):
     """The value. Default: null."""
 
 
+class StepFileInput(TypedDict):
+    """A file that an earlier step of the same job produces."""
+
+    filename: str
+    """The filename, as that step names it in its folder of fragments, ignoring case."""
+    stepNumber: int
+    """The number of that step: 0 is the first of the job."""
+
+
 class _StepInput(TypedDict):
     name: str
     """Its name: at most 200 characters. Devices that implement steps themselves recognize them
@@ -834,6 +858,10 @@ class StepInput(_StepInput, total=False):
 
     container: Optional[ContainerInput]
     """What it runs. Default: the job's container."""
+    inputs: Optional[Sequence[StepFileInput]]
+    """Files of earlier steps: at most 50. Before its command runs, each is at
+    $TRAINYARD_INPUTS/STEP/FILENAME. The step fails if one is missing. Default: none.
+    """
     maxAttempts: int
     """How many reported failures make it FAILED. Lost devices are counted separately."""
     pinnedDeviceId: Optional[str]
@@ -1149,6 +1177,10 @@ class ReportProgressInput(_ReportProgressInput, total=False):
     """When it was computing."""
     description: Optional[str]
     """Details of the reason, for people, such as the image that is being pulled."""
+    gitCommit: Optional[str]
+    """The commit that it has cloned, for a job whose `code` is cloned. The first one is
+    recorded, and the later steps use it.
+    """
     httpUrl: Optional[str]
     """The URL where it can be opened in a browser: http:// or https://. Cleared when the attempt
     ends.
@@ -1486,6 +1518,8 @@ class Label:
 class GitState:
     """A state of a Git repository."""
 
+    ref: Optional[str]
+    """The branch, tag or commit to clone. Null: the default branch, or the code is an archive."""
     commit: Optional[str]
     """The commit, in full: 40 or 64 hexadecimal digits. Null: no step has cloned it yet."""
     branch: Optional[str]
@@ -1497,6 +1531,7 @@ class GitState:
     def read(cls, data: Any) -> GitState:
         """Reads it from an answer's JSON."""
         return cls(
+            ref=data["ref"],
             commit=data["commit"],
             branch=data["branch"],
             is_dirty=data["isDirty"],
@@ -3360,6 +3395,7 @@ _CODE_DATA = """fragment CodeData on JobCode {
 
 
 _GIT_STATE = """fragment GitState on GitRevision {
+  ref
   commit
   branch
   isDirty

@@ -4,6 +4,7 @@ import type { ClaimedStepFieldsFragment, LeaseFieldsFragment } from '../../clien
 import type { Requester } from '../../client/request.ts';
 import type { Mask } from '../../text/mask.ts';
 import { wait } from '../../timing/backoff.ts';
+import { provideInputs } from '../code/inputs.ts';
 import { provideCode } from '../code/provide.ts';
 import { Directory } from '../files/directory.ts';
 import { createStepFolder, metricsFile, removeStepFolder, type StepFolder } from '../files/folder.ts';
@@ -37,6 +38,8 @@ export interface WorkOptions {
   readonly leaseSeconds: number;
   /** Between SIGTERM and SIGKILL. */
   readonly graceSeconds: number;
+  /** From which git may clone the code of a job. */
+  readonly gitProtocols?: readonly string[] | undefined;
   readonly gpus: GpuPool;
   /** Called when the container engine turns out to be gone. Resolves when the gateway knows. */
   readonly onEngineAway: () => Promise<void>;
@@ -166,7 +169,10 @@ async function runWith(attempt: Attempt, gpus: readonly string[] | null): Promis
   const { claim, folder, client, log, lease, containment } = attempt;
   let running: RunningStep | null = null;
   try {
-    await provideCode({ client, step: claim.step, folder, signal: lease.stop });
+    const onCommit = (gitCommit: string) => attempt.outbox.add({ kind: 'state', gitCommit });
+    const providing = { client, step: claim.step, folder, gitProtocols: attempt.gitProtocols, onCommit, signal: lease.stop };
+    await provideCode(providing);
+    await provideInputs(providing);
     running = await startStep({
       ...claim,
       folder,

@@ -1,17 +1,22 @@
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RequestRefused } from '../../client/errors.ts';
-import { type ClaimedStepFieldsFragment, FragmentDocument } from '../../client/generated.ts';
-import { downloadFile } from '../../client/node/files.ts';
+import type { ClaimedStepFieldsFragment } from '../../client/generated.ts';
 import type { Requester } from '../../client/request.ts';
 import type { StepFolder } from '../files/folder.ts';
 import { CannotRunError } from '../process/running.ts';
 import { BadArchive, unpack } from './archive.ts';
+import { cloneCode } from './clone.ts';
+import { fetchFile } from './download.ts';
 
-interface Providing {
+export interface Providing {
   readonly client: Requester;
   readonly step: ClaimedStepFieldsFragment;
   readonly folder: StepFolder;
+  /** From which git may clone. Default: those of other machines. */
+  readonly gitProtocols: readonly string[] | undefined;
+  /** Called with the commit that was cloned. */
+  readonly onCommit: (commit: string) => void;
   /** Aborted when the step has to stop. */
   readonly signal: AbortSignal;
 }
@@ -21,10 +26,15 @@ interface Providing {
  * else writes to that folder. Waits while the gateway is away. Rejects with CannotRunError if the
  * code cannot be had.
  */
-export async function provideCode({ client, step, folder, signal }: Providing): Promise<void> {
+export async function provideCode(providing: Providing): Promise<void> {
+  const { client, step, folder, signal } = providing;
   const { code } = step.job;
   if (code === null) return;
-  const { archive, sha256 } = code;
+  const { archive, sha256, git } = code;
+  if (sha256 === null && git !== null) {
+    providing.onCommit(await cloneCode(providing, step.job.project.gitRepository, git));
+    return;
+  }
   if (archive === null) throw refusal('its archive was deleted, or this device may not read it.');
   // Beside the work folder, so that the step does not find it there.
   const path = join(folder.root, 'code.tar');
@@ -46,20 +56,3 @@ export async function provideCode({ client, step, folder, signal }: Providing): 
 }
 
 const refusal = (why: string) => new CannotRunError('DEVICE_REPORTED', `The code of the job could not be unpacked: ${why}`);
-
-/** Downloads a file of the gateway, however long the gateway is away. */
-function fetchFile(
-  client: Requester,
-  { id, downloadUrl }: { readonly id: string; readonly downloadUrl: string | null },
-  { path, sha256, signal }: { path: string; sha256: string | null; signal: AbortSignal },
-): Promise<void> {
-  let url = downloadUrl;
-  // A signed URL expires, so each try after the first requests another.
-  const nextUrl = async () => {
-    const known = url ?? (await client.request(FragmentDocument, { id }, { signal })).fragment?.downloadUrl;
-    url = null;
-    if (known) return known;
-    throw new RequestRefused('NOT_FOUND', 'the file was deleted.');
-  };
-  return downloadFile(client.target, nextUrl, { path, sha256, signal, attempts: Number.POSITIVE_INFINITY });
-}

@@ -13,7 +13,7 @@ import type { NamedFile } from './metrics-reader.ts';
  *     <root>/outbox/                  reports not yet delivered
  *     <root>/work/                    the step's current directory; in a container /trainyard
  *     <root>/work/fragments/          files left here are uploaded
- *     <root>/work/.trainyard/         metrics.jsonl and settings.json
+ *     <root>/work/.trainyard/         metrics.jsonl, settings.json and inputs/
  */
 export interface StepFolder {
   readonly root: string;
@@ -38,6 +38,7 @@ export function placeFiles(work: string): StepPaths {
     metrics: join(work, '.trainyard', 'metrics.jsonl'),
     fragments: join(work, 'fragments'),
     settings: join(work, '.trainyard', 'settings.json'),
+    inputs: join(work, '.trainyard', 'inputs'),
   };
 }
 
@@ -86,7 +87,7 @@ export async function createStepFolder(workDir: string, step: ClaimedStepFieldsF
   const work = join(root, 'work');
   const paths = placeFiles(work);
   // One by one, each new: a step that ran here before may have put links there.
-  for (const folder of [root, work, join(work, '.trainyard'), paths.fragments]) await mkdir(folder, { mode: 0o700 });
+  for (const folder of [root, work, join(work, '.trainyard'), paths.fragments, paths.inputs]) await mkdir(folder, { mode: 0o700 });
   await writeFile(paths.metrics, '', { flag: 'wx', mode: 0o600 });
   await writeFile(paths.settings, formatSettings(step.job), { flag: 'wx', mode: 0o600 });
   return {

@@ -8,6 +8,7 @@ export interface StepPaths {
   readonly metrics: string;
   readonly fragments: string;
   readonly settings: string;
+  readonly inputs: string;
 }
 
 /**
@@ -57,6 +58,7 @@ export function describeStep(
     TRAINYARD_METRICS: paths.metrics,
     TRAINYARD_FRAGMENTS: paths.fragments,
     TRAINYARD_SETTINGS: paths.settings,
+    TRAINYARD_INPUTS: paths.inputs,
   };
 }
 

@@ -16,7 +16,7 @@ export type OutboxEntry =
  * What is true of the step from now on: when it began to compute, where it is reached. The newest
  * counts.
  */
-export type StateEntry = Pick<ReportProgressInput, 'computeTime' | 'httpUrl' | 'internalHostname' | 'reason' | 'description'>;
+export type StateEntry = Pick<ReportProgressInput, 'computeTime' | 'httpUrl' | 'gitCommit' | 'internalHostname' | 'reason' | 'description'>;
 
 /** The oldest undelivered entries and their sizes. */
 export interface OutboxBatch {

@@ -32,6 +32,11 @@ export const agent: Command = {
     },
     'lease-seconds': { value: 'N', description: 'time until a step is taken from an agent that is gone', defaultText: '60' },
     'grace-seconds': { value: 'N', description: 'time from SIGTERM to SIGKILL when a step is stopped', defaultText: '10' },
+    'git-protocols': {
+      value: 'LIST',
+      description: 'from where it clones the repositories of projects; with file, a job can read those on this machine',
+      defaultText: 'https,http,ssh,git',
+    },
     'on-stop': { value: 'WHAT', description: 'finish or release held steps on Ctrl-C or SIGTERM', defaultText: 'release' },
     isolate: { description: 'run each process step as an unprivileged user, with its own processes and /tmp (Linux, as root)' },
     'isolate-user': {
@@ -68,6 +73,10 @@ export const agent: Command = {
       workDir: given.text('work-dir'),
       leaseSeconds: given.number('lease-seconds'),
       graceSeconds: given.number('grace-seconds'),
+      gitProtocols: given
+        .text('git-protocols')
+        ?.split(',')
+        .map((each) => each.trim()),
       isolate: given.has('isolate') ? { user } : undefined,
       stop: io.signal,
       stopMode,

@@ -56,6 +56,11 @@ export const submit: Command = {
       description: 'a folder that travels with the job, into the working folder of each step',
       defaultText: 'none: steps start in an empty folder',
     },
+    'git-ref': {
+      value: 'REF',
+      description: "clone this branch, tag or commit of the project's repository, instead of --code",
+      field: 'code.git.ref',
+    },
     env: { value: 'NAME=VALUE', isRepeatable: true, description: 'environment variable of the job', field: 'container.env' },
     'secret-env': {
       value: 'NAME',
@@ -153,7 +158,8 @@ async function readInput(context: Context): Promise<ReadInput> {
   ];
   const projectId = await resolveProjectId(client, given.text('project') ?? file.project ?? file.input.projectId, io.signal);
   const experiment = given.text('experiment') ?? file.experiment;
-  const folder = given.text('code');
+  const [folder, ref] = [given.text('code'), given.text('git-ref')];
+  if (folder !== undefined && ref !== undefined) throw new UsageError('Give --code or --git-ref, not both.');
   const input = {
     ...file.input,
     name,
@@ -163,6 +169,7 @@ async function readInput(context: Context): Promise<ReadInput> {
     ...(application && { applicationId: application.id }),
     ...(container && { container: { ...file.input.container, ...container } }),
     ...(folder !== undefined && { code: await sendCode(context, folder, projectId) }),
+    ...(ref !== undefined && { code: { git: { ref } } }),
     ...(type && { type }),
     ...(given.has('description') && { description: given.text('description') }),
     ...(given.has('label') && { labels: [...(file.input.labels ?? []), ...given.pairs('label')] }),

@@ -29,7 +29,7 @@ const things: Readonly<Record<string, Row>> = {
     readExperiments: 'experiments',
     readModels: 'models',
   },
-  StepTemplate: { readSetups: 'container maxAttempts name requiredLabels resources', readDevices: 'pinnedDevice' },
+  StepTemplate: { readSetups: 'container inputs maxAttempts name requiredLabels resources', readDevices: 'pinnedDevice' },
   Application: {
     readApplications: 'createdAt description id itemDefinitions name settingsSchema supportsContinualTraining updatedAt',
     // A job has its own copy of the container. A key of one job must not read the variables of
@@ -53,19 +53,20 @@ const things: Readonly<Record<string, Row>> = {
     readApplications: 'application',
   },
   JobCode: { readJobs: 'git sha256 sizeBytes', readFragments: 'archive' },
-  GitRevision: { readJobs: 'branch commit isDirty' },
+  GitRevision: { readJobs: 'branch commit isDirty ref' },
   JobItem: { readJobs: 'createdAt defaultValue description id job label name source typedValue updatedAt value valueType' },
   ComputeTime: { readJobs: 'cpuEndedAt cpuStartedAt gpuEndedAt gpuStartedAt' },
   JobStatusHistory: { readJobs: 'createdAt description exitCode finishedAt reason startedAt status transitions' },
   StatusTransition: { readJobs: 'actor at cursor description exitCode from reason to' },
   Step: {
     readJobs:
-      'attempts container createdAt finishedAt id job log logBytes logEnd logFrom logLines logSearch logTail maxAttempts metrics name nativeStatus number part queuedAt requiredLabels resources round startedAt ' +
+      'attempts container createdAt finishedAt id inputs job log logBytes logEnd logFrom logLines logSearch logTail maxAttempts metrics name nativeStatus number part queuedAt requiredLabels resources round startedAt ' +
       // Without readDevices, whyNot only says that no device has claimed the step.
       'status statusMessage transitions whyNot',
     readFragments: 'fragments',
     readDevices: 'pinnedDevice',
   },
+  StepFile: { readJobs: 'filename stepNumber' },
   Attempt: {
     readJobs: 'claimedAt description exitCode finishedAt leaseExpiresAt number outcome reason step',
     readDevices: 'device',

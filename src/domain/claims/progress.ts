@@ -9,6 +9,7 @@ import { Checks } from '../core/checks.ts';
 import type { Domain } from '../core/domain.ts';
 import type { StatusReason } from '../core/lifecycle.ts';
 import { later, moveStep, setJobFields } from '../core/transitions.ts';
+import { COMMIT, withCommit } from '../jobs/code.ts';
 import { type Directives, directivesOf, underLease } from '../steps/held.ts';
 import { lockedJob } from '../steps/lock-order.ts';
 import { checkLeaseSeconds, type Lease } from './claims.ts';
@@ -35,6 +36,7 @@ export interface ReportProgressInput {
   httpUrl?: Optional<string>;
   sshServer?: Optional<string>;
   internalHostname?: Optional<string>;
+  gitCommit?: Optional<string>;
   computeTime?: Optional<ComputeTimeInput>;
   leaseSeconds?: Optional<number>;
 }
@@ -94,6 +96,7 @@ function checkProgress(domain: Domain, input: ReportProgressInput): void {
   checkLog(checks, ['log'], input.log);
   for (const field of ['httpUrl', 'sshServer', 'internalHostname'] as const) checks.text([field], input[field], 2_048);
   if (input.httpUrl && !/^https?:\/\//i.test(input.httpUrl)) checks.refuse(['httpUrl'], 'must start with http:// or https://.');
+  if (input.gitCommit && !COMMIT.test(input.gitCommit)) checks.refuse(['gitCommit'], 'must be 40 or 64 hexadecimal digits in lower case.');
   checks.done();
   if (input.leaseSeconds !== null && input.leaseSeconds !== undefined) checkLeaseSeconds(domain, input.leaseSeconds);
 }
@@ -105,13 +108,15 @@ async function recordReport({ tx }: Change, before: StepRow, after: StepRow): Pr
 
 /** Updates the fields of the job that the report contains. */
 async function updateJob(change: Change, step: StepRow, input: ReportProgressInput): Promise<void> {
-  const { statusMessage, httpUrl, sshServer, internalHostname, computeTime } = input;
+  const { statusMessage, httpUrl, sshServer, internalHostname, computeTime, gitCommit } = input;
   const said: Partial<JobRow> = {};
   for (const [field, value] of Object.entries({ statusMessage, httpUrl, sshServer, internalHostname, ...computeTime })) {
     if (value !== null && value !== undefined) Object.assign(said, { [field]: value });
   }
-  if (Object.keys(said).length === 0) return;
+  if (Object.keys(said).length === 0 && !gitCommit) return;
   const job = await lockedJob(change, step.jobId);
+  const code = gitCommit ? withCommit(job, gitCommit) : null;
+  if (code) said.code = code;
   const changed = (Object.keys(said) as (keyof JobRow)[]).filter((field) => !isSame(said[field], job[field])); // keys of a Partial<JobRow>
   if (changed.length === 0) return;
   await setJobFields(change, job.id, { ...said, updatedAt: later(change.now, job.updatedAt) });

@@ -7,7 +7,7 @@ import type { Optional } from '../../store/optional.ts';
 import type { Domain } from './domain.ts';
 import type { DomainLimits } from './limits.ts';
 import { type InputIssue, InvalidInput } from './refusals.ts';
-import type { Container, Label, Resources, StepTemplate } from './vocabulary.ts';
+import type { Container, Label, Resources, StepSource, StepTemplate } from './vocabulary.ts';
 
 type Path = readonly (string | number)[];
 export interface ResourcesInput {
@@ -35,6 +35,7 @@ export interface StepInput {
   pinnedDeviceId?: Optional<string>;
   requiredLabels?: Optional<readonly Label[]>;
   maxAttempts?: Optional<number>;
+  inputs?: Optional<readonly StepSource[]>;
 }
 
 export const noResources: Resources = { memoryMb: null, cpu: null, gpu: null, gpuModel: null, shm: false };
@@ -43,6 +44,8 @@ export const noResources: Resources = { memoryMb: null, cpu: null, gpu: null, gp
 const NUL = '\u0000';
 /** Deeper JSON has no use, and is an attack on its readers. */
 const DEEPEST_JSON = 32;
+/** The files of other steps that one step starts with. */
+const MOST_INPUTS = 50;
 
 export class Checks {
   readonly limits: DomainLimits;
@@ -232,7 +235,8 @@ export class Checks {
     }
   }
 
-  steps(path: Path, steps: Optional<readonly StepInput[]>): void {
+  /** `from`: the number of the first step. Null: not known yet, so `inputs` is called later. */
+  steps(path: Path, steps: Optional<readonly StepInput[]>, from: number | null = 0): void {
     if (!steps) return;
     this.count(path, steps, this.limits.stepsAtMost, 1);
     for (const [i, step] of steps.entries()) {
@@ -241,6 +245,25 @@ export class Checks {
       this.resources([...path, i, 'resources'], step.resources);
       this.labels([...path, i, 'requiredLabels'], step.requiredLabels);
       this.range([...path, i, 'maxAttempts'], step.maxAttempts, 1, this.limits.attemptsAtMost);
+      this.count([...path, i, 'inputs'], step.inputs, MOST_INPUTS);
+      for (const [j, { filename }] of (step.inputs ?? []).entries()) this.filename([...path, i, 'inputs', j, 'filename'], filename);
+      this.unique(
+        [...path, i, 'inputs'],
+        (step.inputs ?? []).map(({ stepNumber, filename }) => `${stepNumber}/${filename.toLowerCase()}`),
+        'The input',
+      );
+    }
+    if (from !== null) this.inputs(path, steps, from);
+  }
+
+  /** The inputs of steps are of steps that come before them, so that they exist when it runs. */
+  inputs(path: Path, steps: readonly StepInput[], from: number): void {
+    for (const [i, { inputs }] of steps.entries()) {
+      for (const [j, { stepNumber }] of (inputs ?? []).entries()) {
+        if (stepNumber >= 0 && stepNumber < from + i) continue;
+        const before = from + i === 0 ? 'There is none: it is the first' : `Those are 0 to ${from + i - 1}`;
+        this.refuse([...path, i, 'inputs', j, 'stepNumber'], `must be the number of an earlier step. ${before}.`);
+      }
     }
   }
 }
@@ -295,6 +318,7 @@ export function stepTemplateOf(input: StepInput): StepTemplate {
     pinnedDeviceId: input.pinnedDeviceId?.trim() || null,
     requiredLabels: labelsOf(input.requiredLabels),
     maxAttempts: input.maxAttempts ?? 1,
+    inputs: (input.inputs ?? []).map(({ stepNumber, filename }) => ({ stepNumber, filename })),
   };
 }
 

@@ -202,6 +202,7 @@ export const wrongInput = {
   fragmentIsNoModel: (path: readonly string[], { id, type }: Pick<FragmentRow, 'id' | 'type'>) =>
     invalidInput(path, `The fragment ${id} is of type ${type}. Name a fragment of type MODEL.`),
   fragmentNotUploaded: (path: readonly string[], { id }: Known) => invalidInput(path, `The upload of the fragment ${id} is not complete.`),
+  noRepository: () => invalidInput(['code', 'git'], 'needs a project with a gitRepository. Set it with updateProject.'),
   codeTooLarge: (path: readonly string[], bytes: number, atMost: number) =>
     invalidInput(path, `The archive has ${bytes} bytes. The code of a job may have at most ${atMost}.`),
 

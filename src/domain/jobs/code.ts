@@ -4,12 +4,14 @@
  */
 import { lockFragment } from '../../store/changes/fragments.ts';
 import type { Optional } from '../../store/optional.ts';
+import { projectById } from '../../store/queries/rows.ts';
 import type { JobRow } from '../../store/schema/tables.ts';
 import type { Principal } from '../access/principal.ts';
 import { seesFile } from '../access/rights.ts';
 import type { Change } from '../core/change.ts';
 import type { Checks } from '../core/checks.ts';
 import { wrongInput } from '../core/refusals.ts';
+import type { JobCode } from '../core/vocabulary.ts';
 
 export interface CodeArchiveInput {
   fragmentId: string;
@@ -18,15 +20,25 @@ export interface CodeArchiveInput {
   isDirty?: Optional<boolean>;
 }
 
+export interface CodeCloneInput {
+  ref?: Optional<string>;
+}
+
 /** Exactly one of its fields is given. */
 export interface JobCodeInput {
   archive?: Optional<CodeArchiveInput>;
+  git?: Optional<CodeCloneInput>;
 }
 
-const COMMIT = /^([0-9a-f]{40}|[0-9a-f]{64})$/;
+export const COMMIT = /^([0-9a-f]{40}|[0-9a-f]{64})$/;
 const LONGEST_REF = 255;
+/** A branch, a tag, a full name such as refs/pull/7/head, or a commit. Never like a flag. */
+const REF = /^(?!.*(\.\.|\/\/|@\{))[A-Za-z0-9_][\w./+@-]*$/;
 
 export function checkCode(checks: Checks, input: Optional<JobCodeInput>): void {
+  const ref = input?.git?.ref;
+  checks.length(['code', 'git', 'ref'], ref ?? '', LONGEST_REF);
+  if (ref != null && !REF.test(ref)) checks.refuse(['code', 'git', 'ref'], 'must be a branch, a tag or a commit.');
   if (!input?.archive) return;
   const { commit, branch, isDirty } = input.archive;
   const path = (field: string) => ['code', 'archive', field];
@@ -34,6 +46,11 @@ export function checkCode(checks: Checks, input: Optional<JobCodeInput>): void {
   checks.name(path('branch'), branch);
   checks.length(path('branch'), branch ?? '', LONGEST_REF);
   if (commit == null && (branch != null || isDirty)) checks.refuse(path('commit'), 'is needed with branch or isDirty.');
+}
+
+/** The code with the commit that a step has cloned. Null: that is known, or nothing is cloned. */
+export function withCommit({ code }: Pick<JobRow, 'code'>, commit: string): JobCode | null {
+  return code?.git && code.archive === null && code.git.commit === null ? { ...code, git: { ...code.git, commit } } : null;
 }
 
 /**
@@ -46,6 +63,12 @@ export async function codeColumns(
   projectId: string,
   input: Optional<JobCodeInput>,
 ): Promise<Pick<JobRow, 'code' | 'codeFragmentId'>> {
+  if (input?.git) {
+    const [project] = await tx.run(projectById, { id: projectId });
+    if (!project?.gitRepository) throw wrongInput.noRepository();
+    const git = { ref: input.git.ref ?? null, commit: null, branch: null, isDirty: false };
+    return { code: { archive: null, git }, codeFragmentId: null };
+  }
   if (!input?.archive) return { code: null, codeFragmentId: null };
   const { fragmentId: id, commit = null, branch = null, isDirty } = input.archive;
   const path = ['code', 'archive', 'fragmentId'];

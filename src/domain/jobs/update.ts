@@ -119,7 +119,7 @@ export async function addSteps(
 ): Promise<{ job: JobRow; steps: StepRow[] }> {
   requireRight(principal, 'addSteps');
   const checks = new Checks(domain);
-  checks.steps(['steps'], input.steps);
+  checks.steps(['steps'], input.steps, null);
   checks.done();
   return change(domain, principal, async (change) => {
     const job = await requireJob(change, principal, input.jobId);
@@ -137,6 +137,7 @@ export async function addSteps(
           );
           checks.done();
         }
+        checks.inputs(['steps'], input.steps, job.stepCount);
         checks.copiesOfContainers(
           ['steps'],
           input.steps.map((step) => step.container ?? job.container),

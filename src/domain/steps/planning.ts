@@ -60,6 +60,7 @@ export async function makeSteps(
       createdAt: now,
       queuedAt: status === 'QUEUED' ? now : null,
       isPreemptible: job.isPreemptible,
+      inputs: template.inputs?.length ? template.inputs : null,
       logSize: 0,
     });
   }

@@ -10,6 +10,10 @@ import { fragmentById } from './fragments.ts';
 const GitRevision = builder.objectRef<GitRevisionShape>('GitRevision').implement({
   description: 'A state of a Git repository.',
   fields: (t) => ({
+    ref: t.exposeString('ref', {
+      nullable: true,
+      description: 'The branch, tag or commit to clone. Null: the default branch, or the code is an archive.',
+    }),
     commit: t.exposeString('commit', {
       nullable: true,
       description: 'The commit, in full: 40 or 64 hexadecimal digits. Null: no step has cloned it yet.',

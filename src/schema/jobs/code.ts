@@ -13,10 +13,22 @@ const CodeArchiveInput = builder.inputType('CodeArchiveInput', {
   }),
 });
 
+const CodeCloneInput = builder.inputType('CodeCloneInput', {
+  description: "A state of the project's gitRepository.",
+  fields: (t) => ({
+    ref: t.string({ description: 'A branch, a tag or a commit, as the server of the repository accepts it. Default: its default branch.' }),
+  }),
+});
+
 export const JobCodeInput = builder.inputType('JobCodeInput', {
   description: 'Where the code of a job comes from.',
   isOneOf: true,
   fields: (t) => ({
+    git: t.field({
+      type: CodeCloneInput,
+      description:
+        "A clone of the project's gitRepository, made by the agent of each step where it has git. All steps get the same commit.",
+    }),
     archive: t.field({ type: CodeArchiveInput, description: 'An archive that was uploaded before.' }),
   }),
 });

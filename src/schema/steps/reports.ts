@@ -104,6 +104,10 @@ defineMutation('reportProgress', {
         description: 'The URL where it can be opened in a browser: http:// or https://. Cleared when the attempt ends.',
       }),
       sshServer: t.string({ description: 'Its SSH address. Cleared when the attempt ends.' }),
+      gitCommit: t.string({
+        description:
+          'The commit that it has cloned, for a job whose `code` is cloned. The first one is recorded, and the later steps use it.',
+      }),
       internalHostname: t.string({ description: 'The host name where other jobs can reach it.' }),
       computeTime: t.field({ type: ComputeTimeInput, description: 'When it was computing.' }),
       leaseSeconds: t.float({

@@ -22,6 +22,7 @@ import { pinnedDeviceOf } from '../devices.ts';
 import { Container } from '../jobs/containers.ts';
 import { jobOf } from '../jobs/jobs.ts';
 import { Resources } from '../jobs/resources.ts';
+import { StepFile } from '../jobs/templates.ts';
 
 /** Null when there is none or the caller may not see it. */
 export const stepById = defineLoader<string, ShownStep | null>(async (context, ids) => {
@@ -126,6 +127,13 @@ Step.implement({
       description: 'The only device that may claim it. Null: any device that fits, the device was deleted, or this key may not see it.',
       extensions: reads<ShownStep>('id', 'queueId'),
       resolve: async (step, _, context) => pinnedDeviceOf(context, (await demandOf(context, step)).pinnedDeviceId),
+    }),
+    inputs: t.field({
+      type: [StepFile],
+      size: IN_ITS_ROW,
+      description: 'The files of earlier steps that it starts with.',
+      extensions: reads<ShownStep>('inputs'),
+      resolve: ({ inputs }) => inputs ?? [],
     }),
     requiredLabels: t.field({
       type: [Label],

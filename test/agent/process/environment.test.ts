@@ -21,7 +21,7 @@ test('a step learns where its gateway and files are, which its own variables can
       { name: 'TRAINYARD_TOKEN', value: 'mine' },
     ],
   });
-  const paths = { metrics: '/w/m', fragments: '/w/f', settings: '/w/s' };
+  const paths = { metrics: '/w/m', fragments: '/w/f', settings: '/w/s', inputs: '/w/i' };
   expect(describeStep(step, lease, 'http://127.0.0.1:4000', paths)).toEqual({
     SEED: '7',
     TRAINYARD_URL: 'http://127.0.0.1:4000',
@@ -33,6 +33,7 @@ test('a step learns where its gateway and files are, which its own variables can
     TRAINYARD_METRICS: '/w/m',
     TRAINYARD_FRAGMENTS: '/w/f',
     TRAINYARD_SETTINGS: '/w/s',
+    TRAINYARD_INPUTS: '/w/i',
   });
 });
 

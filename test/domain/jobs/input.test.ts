@@ -41,6 +41,18 @@ const wrong: Record<string, [Partial<CreateJobInput>, string]> = {
   'no attempts': [{ steps: [{ name: 'a', maxAttempts: 0 }] }, 'steps.0.maxAttempts'],
   'no cores': [{ steps: [{ name: 'a', resources: { cpu: 0 } }] }, 'steps.0.resources.cpu'],
   'a device that is not there': [{ steps: [{ name: 'a', pinnedDeviceId: 'dev_nowhere' }] }, 'steps.0.pinnedDeviceId'],
+  'an input of a later step': [
+    { steps: [{ name: 'a' }, { name: 'b', inputs: [{ stepNumber: 1, filename: 'x' }] }] },
+    'steps.1.inputs.0.stepNumber',
+  ],
+  'an input of the first step': [{ steps: [{ name: 'a', inputs: [{ stepNumber: -1, filename: 'x' }] }] }, 'steps.0.inputs.0.stepNumber'],
+  'an input that leads outside': [
+    { steps: [{ name: 'a' }, { name: 'b', inputs: [{ stepNumber: 0, filename: '../x' }] }] },
+    'steps.1.inputs.0.filename',
+  ],
+  'a ref that is a flag': [{ code: { git: { ref: '--upload-pack=x' } } }, 'code.git.ref'],
+  'a ref with a refspec': [{ code: { git: { ref: 'main:refs/heads/x' } } }, 'code.git.ref'],
+  'a clone without a repository': [{ code: { git: {} } }, 'code.git'],
   'a container beside steps': [{ steps: [{ name: 'a' }], container: { command: 'x' } }, 'container'],
   'a command of nothing and no image': [{ container: { command: '' } }, 'container.command'],
   'an entrypoint of spaces and no image': [{ container: { entrypoint: ' \t', command: ' ' } }, 'container.command'],

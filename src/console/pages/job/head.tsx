@@ -42,6 +42,7 @@ export function JobHead({ job }: { readonly job: LiveJob }) {
           <span>
             created <Ago at={job.createdAt} /> by {job.owner}
           </span>
+          {job.code && <Code code={job.code} />}
           {job.experiment && <a href={`/experiments/${job.experiment.id}`}>{job.experiment.name}</a>}
           {job.application && <a href={`/applications/${job.application.id}`}>{job.application.name}</a>}
           {job.labels.map(({ key, value }) => (
@@ -57,6 +58,14 @@ export function JobHead({ job }: { readonly job: LiveJob }) {
       {!isWatcher && <Actions job={job} />}
     </div>
   );
+}
+
+/** The code that travels with it: the hash of its archive, and the state of its repository. */
+function Code({ code: { sha256, git } }: { readonly code: NonNullable<LiveJob['code']> }) {
+  const short = (hash: string) => hash.slice(0, 12);
+  const commit = git && `git ${git.commit === null ? (git.ref ?? '') : short(git.commit)}`.trim();
+  const state = git && [commit, git.branch && `on ${git.branch}`, git.isDirty && 'with changes'].filter(Boolean).join(' ');
+  return <span title={sha256 ?? undefined}>code {[sha256 && short(sha256), state].filter(Boolean).join(', ')}</span>;
 }
 
 /** Why it is in this status: the reason of its last transition, and what its script said. */
