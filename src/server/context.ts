@@ -36,9 +36,8 @@ export interface Asked {
 }
 
 /**
- * What the plugins of the pipeline pass from one to the next. Envelop and Yoga call it the context.
- * Resolvers get another one (schema/core/context.ts), which is created for each execution and each
- * frame.
+ * What the plugins of the pipeline pass from one to the next. Yoga calls it the context. Resolvers
+ * get another one (schema/core/context.ts), which is created for each execution and each frame.
  */
 export interface OperationContext extends Asked {
   /** Set by useDocuments. */

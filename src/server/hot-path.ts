@@ -46,9 +46,9 @@ async function replyTo<C extends object>(parts: GraphqlParts<C>, req: IncomingMe
     const found = requireKey(parts, req, res);
     const principal = found instanceof Promise ? await found : found;
     const params = await readParams(req, res, parts);
-    const { operation, execute } = pipeline.prepare(askedBy(parts, { req, res, call, principal, params }));
-    if (operation.node.operation === 'subscription') throw refuseSubscription();
-    return replyWith(await execute(), accept);
+    const context = pipeline.prepare(askedBy(parts, { req, res, call, principal, params }));
+    if (context.operation.node.operation === 'subscription') throw refuseSubscription();
+    return replyWith(await pipeline.execute(context), accept);
   } catch (error) {
     if (error instanceof OperationRefused) return replyWith(pipeline.answers.refusal(error.errors, call), accept);
     if (!(error instanceof HttpRefusal)) throw error;

@@ -1,9 +1,6 @@
-import type { DocumentNode, GraphQLSchema } from 'graphql';
-import { envelop, type Plugin } from 'graphql-yoga';
 import { type Answer, Answers } from './answers.ts';
 import type { ServerParts } from './app.ts';
 import type { Asked, OperationContext } from './context.ts';
-import type { Operation } from './documents/documents.ts';
 import { createMask } from './errors.ts';
 import { Executor } from './execution/executor.ts';
 import type { FrameStream } from './execution/frames.ts';
@@ -16,39 +13,45 @@ import { useUnsentLimits } from './plugins/unsent-limits.ts';
 import { useWatch } from './plugins/watch.ts';
 import { OperationWatch } from './watch/operation-watch.ts';
 
-/** A plugin of the pipeline: a plugin of Yoga that needs no HTTP. */
-export type PipelinePlugin = Plugin<OperationContext>;
+type Run<T> = (context: OperationContext) => Promise<T>;
+/** `inner`: what the plugins before it in the list do. */
+type Wrap<T> = (context: OperationContext, inner: Run<T>) => Promise<T>;
 
-/** An operation that may be executed. */
-export interface Prepared {
-  readonly operation: Operation;
+/** A plugin of the pipeline. It needs no HTTP. */
+export interface PipelinePlugin {
+  /** Runs before the execution. Throws a refusal, or returns what it adds to the context. */
+  readonly prepare?: (context: OperationContext) => Partial<OperationContext> | null;
+  /** Executes a query or a mutation. */
+  readonly execute?: Wrap<Answer>;
+  /** Opens a subscription. */
+  readonly subscribe?: Wrap<FrameStream | Answer>;
+}
+
+/**
+ * The pipeline of every operation, over any transport: a list of plugins. Yoga runs it as one of
+ * its own plugins (plugins/pipeline.ts). POST with JSON (hot-path.ts) and WebSockets (websocket/)
+ * run it themselves.
+ *
+ * Envelop, with which Yoga runs plugins, has hooks for more than these three moments, and builds
+ * its calls anew for each request: a sixth of the memory that a read of one job takes.
+ */
+export class Pipeline<C extends object> {
+  readonly answers: Answers;
   /** Executes a query or a mutation. Never rejects. */
-  execute(): Promise<Answer>;
+  readonly execute: Run<Answer>;
   /**
    * Opens a subscription. An answer instead of a stream is a refusal. Rejects only with an
    * HttpRefusal.
    */
-  subscribe(): Promise<FrameStream | Answer>;
-}
-
-/**
- * The pipeline of every operation, over any transport: a list of envelop plugins. Yoga runs them
- * among its own (yoga.ts). POST with JSON (hot-path.ts) and WebSockets (websocket/) run the same
- * list themselves. `prepare` does everything before the execution, and throws refusals.
- */
-export class Pipeline<C extends object> {
-  readonly plugins: readonly PipelinePlugin[];
-  readonly answers: Answers;
-  readonly #schema: GraphQLSchema;
-  readonly #open: ReturnType<typeof envelop>;
+  readonly subscribe: Run<FrameStream | Answer>;
+  readonly #plugins: readonly PipelinePlugin[];
 
   constructor(parts: ServerParts<C>) {
     const answers = new Answers(createMask(parts));
     const watch = new OperationWatch(parts);
     const executor = new Executor(parts, answers);
     this.answers = answers;
-    this.#schema = parts.schema;
-    this.plugins = [
+    this.#plugins = [
       useDocuments(parts, answers, watch), // finds, parses and validates the document, once for all its uses
       useCost(parts, answers, watch), // limits what the answer can contain
       useRates(parts.rates), // limits the rate of the key
@@ -57,17 +60,23 @@ export class Pipeline<C extends object> {
       useUnsentLimits(answers), // limits the unsent bytes
       useWatch(watch), // counts, times, logs and traces
     ];
-    this.#open = envelop({ plugins: [...this.plugins] });
+    this.execute = nest(this.#plugins.map(({ execute }) => execute));
+    this.subscribe = nest(this.#plugins.map(({ subscribe }) => subscribe));
   }
 
-  /** Throws OperationRefused or HttpRefusal if the operation must not be executed. */
-  prepare(asked: Asked): Prepared {
-    const context: Asked & Partial<OperationContext> = asked; // the plugins add the rest
-    const { parse, execute, subscribe } = this.#open(context);
-    const document: DocumentNode = parse(asked.params.query);
-    const { operation } = context;
-    if (!operation) throw new Error('useDocuments did not set the operation.');
-    const args = { schema: this.#schema, document, contextValue: context };
-    return { operation, execute: () => execute(args), subscribe: () => subscribe(args) };
+  /**
+   * Does everything before the execution, and completes the context. Throws OperationRefused or
+   * HttpRefusal if the operation must not be executed.
+   */
+  prepare(asked: Asked): OperationContext {
+    const context = asked as OperationContext; // a plugin reads only what those before it have added
+    for (const plugin of this.#plugins) if (plugin.prepare) Object.assign(context, plugin.prepare(context));
+    return context;
   }
+}
+
+/** Each function runs those before it in the list. The first runs nothing else. */
+function nest<T>(wraps: readonly (Wrap<T> | undefined)[]): Run<T> {
+  const nothing: Run<T> = () => Promise.reject(new Error('Nothing runs this operation.'));
+  return wraps.reduce<Run<T>>((inner, wrap) => (wrap ? (context) => wrap(context, inner) : inner), nothing);
 }

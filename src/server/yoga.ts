@@ -11,11 +11,12 @@ import { useCsrfPrevention } from './plugins/csrf-prevention.ts';
 import { useEventStreams } from './plugins/event-streams.ts';
 import { useKey } from './plugins/key.ts';
 import { useParams } from './plugins/params.ts';
+import { usePipeline } from './plugins/pipeline.ts';
 import { useReplies } from './plugins/replies.ts';
 import type { Call } from './watch/call.ts';
 
 /**
- * The context of a request over HTTP. The server contexts of Yoga and envelop are one object, to
+ * The context of a request over HTTP. The server contexts of Yoga and the pipeline are one object, to
  * which the plugins add the other fields.
  */
 export interface HttpContext extends OperationContext {
@@ -50,7 +51,7 @@ export function createServerOfGraphql<C extends object>(parts: GraphqlParts<C>) 
       useCsrfPrevention(origins), // requests that pages of other sites must not send: 403
       useKey(parts), // authenticates: 401, or 429
       useParams(parts), // reads the body within its limits of size and time: 408, 413, 415
-      ...pipeline.plugins, // documents, cost, rates, JIT, shared frames, unsent limits, watch
+      usePipeline(pipeline), // documents, cost, rates, JIT, shared frames, unsent limits, watch
       useEventStreams(parts, answers, ofKey), // decides which requests get a stream, from which cursor and for how long
       useReplies(parts, answers), // sends JSON or events, masked, in the media type that the client accepts
     ],

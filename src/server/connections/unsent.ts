@@ -14,17 +14,35 @@ export const bytesOf = (text: string): number => (text.length < 4_096 ? text.len
  */
 const SMALL_BYTES = 16_384;
 
+const NOBODY: ReadonlySet<never> = new Set();
+
 /** The unsent bytes of one connection, of one key, or of the process. */
 class Level {
   readonly name: UnsentLimit;
   readonly limit: number;
   used = 0;
-  /** Accounts that wait for room here, in the order in which they came. */
-  readonly waiting = new Set<Account>();
+  /**
+   * Accounts that wait for room here, in the order in which they came. Made when first needed: each
+   * request has an account, and few ever wait.
+   */
+  #waiting: Set<Account> | null = null;
 
   constructor(name: UnsentLimit, limit: number) {
     this.name = name;
     this.limit = limit;
+  }
+
+  get waiting(): ReadonlySet<Account> {
+    return this.#waiting ?? NOBODY;
+  }
+
+  queue(account: Account): void {
+    this.#waiting ??= new Set();
+    this.#waiting.add(account);
+  }
+
+  leave(account: Account): void {
+    this.#waiting?.delete(account);
   }
 
   /** If nothing else is unsent, more than the limit fits: a single row of a log may be larger. */
@@ -106,7 +124,8 @@ interface Waiter {
 export class Account {
   readonly #levels: readonly [own: Level, ofKey: Level, ofProcess: Level];
   readonly #observer: Observer;
-  readonly #waiters = new Set<Waiter>();
+  /** Made when first needed. */
+  #waiters: Set<Waiter> | null = null;
   #isClosed = false;
 
   constructor(levels: readonly [own: Level, ofKey: Level, ofProcess: Level], observer: Observer) {
@@ -144,7 +163,7 @@ export class Account {
     for (const level of this.#levels) {
       for (const account of level.waiting) {
         if (account.#firstBlock() === level) break;
-        level.waiting.delete(account);
+        level.leave(account);
         account.advance();
       }
     }
@@ -153,11 +172,12 @@ export class Account {
   /** Adds the bytes once there is room. Returns a function that cancels this. */
   wait(bytes: number, admitted: () => void): () => void {
     const waiter: Waiter = { bytes, admit: admitted };
+    this.#waiters ??= new Set();
     this.#waiters.add(waiter);
     this.#observer.waits(1);
     this.advance();
     return () => {
-      if (!this.#waiters.delete(waiter)) return;
+      if (!this.#waiters?.delete(waiter)) return;
       this.#observer.waits(-1);
       this.advance();
     };
@@ -165,10 +185,11 @@ export class Account {
 
   /** Admits waiting accounts while there is room, and queues at the level that has none. */
   advance(): void {
+    if (!this.#waiters) return;
     for (const waiter of this.#waiters) {
       const level = this.blockedBy(waiter.bytes);
       if (level) {
-        level.waiting.add(this);
+        level.queue(this);
         return;
       }
       this.#waiters.delete(waiter);
@@ -179,7 +200,7 @@ export class Account {
   }
 
   #firstBlock(): Level | null {
-    const [first] = this.#waiters;
+    const [first] = this.#waiters ?? [];
     return first ? this.blockedBy(first.bytes) : null;
   }
 
@@ -187,7 +208,7 @@ export class Account {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    for (const level of this.#levels) level.waiting.delete(this);
+    for (const level of this.#levels) level.leave(this);
     this.#observer.closed();
   }
 }

@@ -17,10 +17,10 @@ export function useCost<C extends object>({ schema, limits }: ServerParts<C>, an
   }
 
   return {
-    onParse({ context, extendContext }) {
+    prepare(context) {
       const cost = price(context);
       if (cost.refusal) throw new OperationRefused(watch.refused(context, [cost.refusal]));
-      extendContext({ cost });
+      return { cost };
     },
   };
 }

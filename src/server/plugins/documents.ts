@@ -50,16 +50,13 @@ export function useDocuments<C extends object>(parts: ServerParts<C>, answers: A
   }
 
   return {
-    onParse({ context, extendContext, setParsedDocument }) {
+    prepare(context) {
       const found = find(context);
       if (!('node' in found)) throw new OperationRefused(watch.refused(context, found));
       if (found.node.operation === 'mutation' && !context.mayMutate) {
         throw new HttpRefusal(405, badRequest.mutationByGet(), { allow: 'POST' });
       }
-      extendContext({ operation: found });
-      setParsedDocument(found.document);
+      return { operation: found };
     },
-    // Yoga would validate the document again.
-    onValidate: ({ setResult }) => setResult([]),
   };
 }

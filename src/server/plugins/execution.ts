@@ -1,11 +1,9 @@
 import type { Executor } from '../execution/executor.ts';
 import type { PipelinePlugin } from '../pipeline.ts';
 
-/** Executes queries and mutations. The context has everything, so Yoga's arguments are unused. */
+/** Executes queries and mutations. */
 export function useExecution<C extends object>(executor: Executor<C>): PipelinePlugin {
   return {
-    onExecute({ context, setExecuteFn }) {
-      setExecuteFn(() => executor.answer(context));
-    },
+    execute: (context) => executor.answer(context),
   };
 }

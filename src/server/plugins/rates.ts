@@ -8,8 +8,9 @@ import type { PipelinePlugin } from '../pipeline.ts';
  */
 export function useRates(rates: Rates): PipelinePlugin {
   return {
-    onParse({ context: { principal, cost, res } }) {
+    prepare({ principal, cost, res }) {
       requirePace(rates.takeOf(principal, pointsOf(cost.nodes) - 1, res));
+      return null;
     },
   };
 }

@@ -50,11 +50,7 @@ export function useSharedFrames<C extends object>(
     }
   }
 
-  return {
-    onSubscribe({ context, setSubscribeFn }) {
-      setSubscribeFn(() => open(context));
-    },
-  };
+  return { subscribe: open };
 }
 
 /** Counts an open stream, its frames when they leave, and its end. */

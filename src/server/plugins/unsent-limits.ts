@@ -1,4 +1,4 @@
-import type { Answer, Answers } from '../answers.ts';
+import type { Answers } from '../answers.ts';
 import { bytesOf } from '../connections/unsent.ts';
 import type { PipelinePlugin } from '../pipeline.ts';
 
@@ -9,13 +9,12 @@ import type { PipelinePlugin } from '../pipeline.ts';
  */
 export function useUnsentLimits(answers: Answers): PipelinePlugin {
   return {
-    onExecute({ context: { operation, share, call }, executeFn, setExecuteFn }) {
-      setExecuteFn(async (args) => {
-        const answer: Answer = await executeFn(args);
-        const bytes = bytesOf(answer.text);
-        const refusal = operation.node.operation === 'mutation' ? share.settle(bytes) : share.admit(bytes);
-        return refusal ? answers.refusal([refusal], call) : answer;
-      });
+    async execute(context, inner) {
+      const answer = await inner(context);
+      const { operation, share, call } = context;
+      const bytes = bytesOf(answer.text);
+      const refusal = operation.node.operation === 'mutation' ? share.settle(bytes) : share.admit(bytes);
+      return refusal ? answers.refusal([refusal], call) : answer;
     },
   };
 }

@@ -6,22 +6,12 @@ import type { OperationWatch } from '../watch/operation-watch.ts';
 /** Counts, times, logs and traces every operation that is executed. */
 export function useWatch(watch: OperationWatch): PipelinePlugin {
   return {
-    onExecute({ context: { operation, principal, call }, executeFn, setExecuteFn }) {
-      setExecuteFn((args) => watch.run(operation, principal, call, () => executeFn(args)));
-    },
-    onSubscribe({ context: { operation, principal, call }, extendContext, subscribeFn, setSubscribeFn }) {
-      setSubscribeFn((args) =>
-        watch.open(
-          operation,
-          principal,
-          call,
-          (span): Promise<FrameStream | Answer> => {
-            extendContext({ span });
-            return subscribeFn(args);
-          },
-          (opened) => ('outcome' in opened ? opened.code : 'OK'),
-        ),
-      );
-    },
+    execute: (context, inner) => watch.run(context, () => inner(context)),
+    subscribe: (context, inner) =>
+      watch.open(
+        context,
+        (span): Promise<FrameStream | Answer> => inner(Object.assign(context, { span })),
+        (opened) => ('outcome' in opened ? opened.code : 'OK'),
+      ),
   };
 }

@@ -2,7 +2,7 @@ import type { GraphQLError } from 'graphql';
 import type { Principal } from '../../domain/access/principal.ts';
 import type { Count, Distribution } from '../../instruments/instruments.ts';
 import type { Answer } from '../answers.ts';
-import type { Asked } from '../context.ts';
+import type { Asked, OperationContext } from '../context.ts';
 import type { Operation } from '../documents/documents.ts';
 import type { Call } from './call.ts';
 import type { ServerInstruments } from './instruments.ts';
@@ -41,12 +41,12 @@ export class OperationWatch {
   }
 
   /** Runs a query or a mutation. */
-  async run(operation: Operation, principal: Principal, call: Call, work: () => Promise<Answer>): Promise<Answer> {
+  async run(context: OperationContext, work: () => Promise<Answer>): Promise<Answer> {
     const began = performance.now();
     this.#instruments.activeOperations.value += 1;
     try {
-      const answer = this.#traces ? await this.#traces.operation(aboutOf(operation), work, codeOf) : await work();
-      this.#note(operation, principal, call, codeOf(answer), performance.now() - began);
+      const answer = this.#traces ? await this.#traces.operation(aboutOf(context.operation), work, codeOf) : await work();
+      this.#note(context, codeOf(answer), performance.now() - began);
       return answer;
     } finally {
       this.#instruments.activeOperations.value -= 1;
@@ -54,16 +54,10 @@ export class OperationWatch {
   }
 
   /** Opens a subscription. `work` gets the span that its frames refer to. */
-  async open<T>(
-    operation: Operation,
-    principal: Principal,
-    call: Call,
-    work: (self: SpanLink | null) => Promise<T>,
-    codeOf: (result: T) => string,
-  ): Promise<T> {
+  async open<T>(context: OperationContext, work: (self: SpanLink | null) => Promise<T>, codeOf: (result: T) => string): Promise<T> {
     const began = performance.now();
-    const result = this.#traces ? await this.#traces.operation(aboutOf(operation), work, codeOf) : await work(null);
-    this.#note(operation, principal, call, codeOf(result), performance.now() - began);
+    const result = this.#traces ? await this.#traces.operation(aboutOf(context.operation), work, codeOf) : await work(null);
+    this.#note(context, codeOf(result), performance.now() - began);
     return result;
   }
 
@@ -82,7 +76,7 @@ export class OperationWatch {
     return errors;
   }
 
-  #note(operation: Operation, principal: Principal, call: Call, code: string, ms: number): void {
+  #note({ operation, principal, call }: OperationContext, code: string, ms: number): void {
     const { operation: type } = operation.node;
     const { field } = operation;
     const cells = this.#cellsOf(type, field);

@@ -8,6 +8,7 @@ import type { GraphqlParts } from '../app.ts';
 import { networkOf } from '../connections/rates.ts';
 import { keyOf, Tally } from '../connections/tally.ts';
 import type { Account } from '../connections/unsent.ts';
+import type { OperationContext } from '../context.ts';
 import { OperationRefused, toGraphQLError } from '../errors.ts';
 import { LazyAbort } from '../execution/lazy-abort.ts';
 import { isAllowedOrigin } from '../http/cors.ts';
@@ -15,7 +16,6 @@ import { credentialsOfSocket } from '../http/credentials.ts';
 import { checkParams } from '../http/params.ts';
 import { HttpRefusal, requirePace } from '../http/refusal.ts';
 import { readTarget } from '../http/target.ts';
-import type { Prepared } from '../pipeline.ts';
 import { type Call, callOf } from '../watch/call.ts';
 import { nameOfCode } from '../watch/instruments.ts';
 import { deliverAnswer, deliverFrames } from './delivery.ts';
@@ -42,7 +42,7 @@ interface Extra {
 
 /** What `onSubscribe` passes to the execution of an operation. */
 interface Begun {
-  readonly prepared: Prepared;
+  readonly context: OperationContext;
   readonly id: string;
   readonly extra: Extra;
   /** Call it when the client has cancelled: a claim that waits for work must then get none. */
@@ -203,7 +203,7 @@ export class WebSocketEndpoint<C extends object> {
     try {
       requirePace(this.#parts.rates.takeOf(extra.principal, 1));
       const params = checkParams(payload);
-      const prepared = this.#parts.pipeline.prepare({
+      const context = this.#parts.pipeline.prepare({
         ...{ call, principal: extra.principal, params, share, mayMutate: true, goneSignal: gone.signal },
       });
       running.add(call.id);
@@ -212,8 +212,8 @@ export class WebSocketEndpoint<C extends object> {
         running.delete(call.id);
         share.close();
       };
-      const { document } = prepared.operation;
-      const asked: Begun = { prepared, id, extra, leave: () => gone.abort(), ended };
+      const { document } = context.operation;
+      const asked: Begun = { context, id, extra, leave: () => gone.abort(), ended };
       return { schema: this.#parts.schema, document, operationName: params.operationName ?? null, contextValue: asked };
     } catch (error) {
       share.close();
@@ -223,14 +223,14 @@ export class WebSocketEndpoint<C extends object> {
     }
   }
 
-  #execute({ prepared, id, extra, leave, ended }: Begun): AsyncIterable<ExecutionResult> {
+  #execute({ context, id, extra, leave, ended }: Begun): AsyncIterable<ExecutionResult> {
     extra.inbox.opened();
-    return deliverAnswer(extra.socket, id, () => prepared.execute(), { ended, leave });
+    return deliverAnswer(extra.socket, id, () => this.#parts.pipeline.execute(context), { ended, leave });
   }
 
-  async #subscribe({ prepared, id, extra, ended }: Begun): Promise<AsyncIterable<ExecutionResult>> {
+  async #subscribe({ context, id, extra, ended }: Begun): Promise<AsyncIterable<ExecutionResult>> {
     try {
-      const frames = await prepared.subscribe();
+      const frames = await this.#parts.pipeline.subscribe(context);
       if ('outcome' in frames) return deliverAnswer(extra.socket, id, () => Promise.resolve(frames), { ended });
       return deliverFrames(extra.socket, id, frames, ended);
     } catch (error) {
