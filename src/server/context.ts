@@ -1,8 +1,8 @@
-import type { ServerResponse } from 'node:http';
 import type { Principal } from '../domain/access/principal.ts';
 import type { Share } from './connections/unsent.ts';
 import type { Operation } from './documents/documents.ts';
 import type { Cost } from './execution/cost.ts';
+import type { AnswerHeaders } from './http/headers.ts';
 import type { Call } from './watch/call.ts';
 import type { SpanLink } from './watch/traces.ts';
 
@@ -26,8 +26,8 @@ export interface Asked {
   readonly mayMutate: boolean;
   /** Counts the bytes that were produced for this client and not sent yet. */
   readonly share: Share;
-  /** Gets the headers with the state of the rate limit. WebSockets have none. */
-  readonly res?: ServerResponse;
+  /** Get the state of the rate limit. WebSockets have none. */
+  readonly headers?: AnswerHeaders;
   /**
    * A signal that is aborted when nobody waits for the answer any more. Called only for mutations,
    * because they may wait on purpose.

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphqlParts } from './app.ts';
 import { noteLimit, OperationRefused } from './errors.ts';
+import type { HeaderFields } from './http/headers.ts';
 import { readParams } from './http/params.ts';
 import { HttpRefusal } from './http/refusal.ts';
 import { type Reply, replyWith, replyWithRefusal } from './http/reply.ts';
@@ -8,7 +9,7 @@ import { sendReply, watchAnswer } from './http/send.ts';
 import { requireOwnSite } from './plugins/csrf-prevention.ts';
 import { refuseSubscription } from './plugins/event-streams.ts';
 import { requireKey } from './plugins/key.ts';
-import { askedBy } from './plugins/params.ts';
+import { askedBy, type HttpRequest } from './plugins/params.ts';
 import type { Call } from './watch/call.ts';
 
 /** Whether the request is a POST with JSON that is answered with JSON. */
@@ -33,20 +34,22 @@ export async function answerHot<C extends object>(
   req: IncomingMessage,
   res: ServerResponse,
   call: Call,
+  headers: HeaderFields,
 ): Promise<void> {
-  sendReply(req, res, await replyTo(parts, req, res, call));
+  sendReply(req, res, await replyTo(parts, { req, res, call, headers }), headers);
   watchAnswer(parts.connections, res);
 }
 
-async function replyTo<C extends object>(parts: GraphqlParts<C>, req: IncomingMessage, res: ServerResponse, call: Call): Promise<Reply> {
+async function replyTo<C extends object>(parts: GraphqlParts<C>, request: Omit<HttpRequest, 'principal' | 'params'>): Promise<Reply> {
+  const { req, res, call, headers } = request;
   const { pipeline, instruments, origins } = parts;
   const { accept } = req.headers;
   try {
     requireOwnSite(req, origins);
-    const found = requireKey(parts, req, res);
+    const found = requireKey(parts, req, headers);
     const principal = found instanceof Promise ? await found : found;
     const params = await readParams(req, res, parts);
-    const context = pipeline.prepare(askedBy(parts, { req, res, call, principal, params }));
+    const context = pipeline.prepare(askedBy(parts, { ...request, principal, params }));
     if (context.operation.node.operation === 'subscription') throw refuseSubscription();
     return replyWith(await pipeline.execute(context), accept);
   } catch (error) {

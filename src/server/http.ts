@@ -9,6 +9,7 @@ import { Turns } from './connections/turns.ts';
 import { answerAsset, answerPage, opensPage } from './console/pages.ts';
 import { answerHot, isHot } from './hot-path.ts';
 import { allowOrigin, isPreflight } from './http/cors.ts';
+import { type AnswerHeaders, HeaderFields } from './http/headers.ts';
 import { answerLive, answerReady } from './http/health.ts';
 import { HttpRefusal, refusalOf } from './http/refusal.ts';
 import { replyWithRefusal } from './http/reply.ts';
@@ -69,23 +70,33 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
   const sockets = new WebSocketEndpoint(graphql);
   let phase: 'starting' | 'serving' | 'stopping' = 'starting';
 
-  async function answer(request: IncomingMessage, response: ServerResponse, call: Call, target: Target): Promise<void> {
-    await route(request, response, call, target);
+  async function answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    call: Call,
+    target: Target,
+    headers: AnswerHeaders,
+  ): Promise<void> {
+    await route(request, response, call, target, headers);
     if (response.writableEnded) watchAnswer(connections, response);
   }
 
-  async function route(request: IncomingMessage, response: ServerResponse, call: Call, target: Target): Promise<void> {
+  async function route(
+    request: IncomingMessage,
+    response: ServerResponse,
+    call: Call,
+    target: Target,
+    headers: AnswerHeaders,
+  ): Promise<void> {
     const { path, search } = target;
-    if (phase === 'stopping') response.setHeader('connection', 'close');
-    if (origins.length > 0) response.setHeader('vary', 'Origin');
+    if (phase === 'stopping') headers.setHeader('connection', 'close');
+    if (origins.length > 0) headers.setHeader('vary', 'Origin');
     if (isPreflight(request)) return answerByYoga(request, response, call, target);
     if (request.method === 'OPTIONS') return void response.writeHead(204, { allow: methodsOf(path) }).end();
-    allowOrigin(request, response, origins);
+    allowOrigin(request, headers, origins);
     requireKnownCoding(request);
-    if (path === '/graphql') {
-      if (isHot(request)) return answerHot(graphql, request, response, call);
-      return answerByYoga(request, response, call, target);
-    }
+    if (headers instanceof HeaderFields) return answerHot(graphql, request, response, call, headers);
+    if (path === '/graphql') return answerByYoga(request, response, call, target);
     if (path === '/health/live') return answerLive(response);
     if (path === '/health/ready') return answerReady(response, phase, parts.ready);
     if (path.startsWith('/graphql/')) return (await import('./graphiql/assets.ts')).answerAsset(target, request, response);
@@ -103,13 +114,14 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
     arrivals.hear(request, response);
     const call = callOf(request, 'http');
     const target = readTarget(request.url);
-    response.setHeader('x-request-id', call.id);
+    const headers = target.path === '/graphql' && isHot(request) ? new HeaderFields() : response;
+    headers.setHeader('x-request-id', call.id);
     const run = () =>
       watch.run(request, response, call, target.path, () =>
-        answer(request, response, call, target).catch((error: unknown) => {
+        answer(request, response, call, target, headers).catch((error: unknown) => {
           const refusal = refusalOf(error, pipeline.answers.mask, call);
           if (response.headersSent) response.destroy();
-          else sendReply(request, response, replyWithRefusal(refusal, request.headers.accept));
+          else sendReply(request, response, replyWithRefusal(refusal, request.headers.accept), headers);
         }),
       );
     const turn = turns.take(request, response);

@@ -1,7 +1,8 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import ipaddr from 'ipaddr.js';
 import type { Principal } from '../../domain/access/principal.ts';
 import { limitExceeded, type RequestRefused } from '../../domain/core/request-refusals.ts';
+import type { AnswerHeaders } from '../http/headers.ts';
 import type { Limits } from '../limits.ts';
 import { keyOf } from './tally.ts';
 
@@ -133,18 +134,18 @@ export class Rates {
 
   /**
    * Takes points of a key. Returns null, or the refusal if it has too few. Adds the state of the
-   * bucket to the response, if there is one.
+   * bucket to the headers of the answer, if there is one.
    */
-  takeOf(principal: Principal, points: number, response?: ServerResponse): TooFast | null {
-    return this.#takeNamed(keyOf(principal), points, response);
+  takeOf(principal: Principal, points: number, headers?: AnswerHeaders): TooFast | null {
+    return this.#takeNamed(keyOf(principal), points, headers);
   }
 
   /**
    * Does the same for a signed URL, which is valid without a key, so that it cannot be requested at
    * any rate.
    */
-  takeOfAddress(path: string, response: ServerResponse): TooFast | null {
-    return this.#takeNamed(path, 1, response);
+  takeOfAddress(path: string, headers: AnswerHeaders): TooFast | null {
+    return this.#takeNamed(path, 1, headers);
   }
 
   /**
@@ -163,12 +164,12 @@ export class Rates {
     return { error: limitExceeded.rateWithoutKey(this.#strangers?.perSecond ?? 0, 1, retryMs), retryMs };
   }
 
-  #takeNamed(name: string, points: number, response: ServerResponse | undefined): TooFast | null {
+  #takeNamed(name: string, points: number, headers: AnswerHeaders | undefined): TooFast | null {
     if (this.#keys === null || points === 0) return null;
     const standing = this.#keys.take(name, points);
-    if (response) {
-      response.setHeader('ratelimit-policy', this.#policy);
-      response.setHeader('ratelimit', `"key";r=${standing.left};t=${Math.ceil(standing.fullMs / 1_000)}`);
+    if (headers) {
+      headers.setHeader('ratelimit-policy', this.#policy);
+      headers.setHeader('ratelimit', `"key";r=${standing.left};t=${Math.ceil(standing.fullMs / 1_000)}`);
     }
     if (standing.isTaken) return null;
     const { retryMs } = standing;

@@ -1,5 +1,6 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { CORSOptions } from 'graphql-yoga';
+import type { AnswerHeaders } from './headers.ts';
 
 /**
  * Whether a page of this origin may call: it is the gateway's own origin, or a listed one. Requests
@@ -38,10 +39,10 @@ export function corsOf(listed: readonly string[]): (request: Request) => CORSOpt
 }
 
 /** CORS for all other requests. */
-export function allowOrigin({ headers: { origin } }: IncomingMessage, response: ServerResponse, listed: readonly string[]): void {
+export function allowOrigin({ headers: { origin } }: IncomingMessage, answer: AnswerHeaders, listed: readonly string[]): void {
   if (origin === undefined || !listed.includes(origin)) return;
-  response.setHeader('access-control-allow-origin', origin);
-  response.setHeader('access-control-expose-headers', ALLOWED.exposedHeaders.join(', '));
+  answer.setHeader('access-control-allow-origin', origin);
+  answer.setHeader('access-control-expose-headers', ALLOWED.exposedHeaders.join(', '));
 }
 
 export function isPreflight({ method, headers }: IncomingMessage): boolean {

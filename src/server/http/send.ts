@@ -1,15 +1,22 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Connections } from '../connections/connections.ts';
 import { Outlet } from '../connections/outlet.ts';
+import { type AnswerHeaders, HeaderFields } from './headers.ts';
 import type { Reply } from './reply.ts';
 
 /** The most characters of an answer that are written at once. */
 const AT_ONCE = 65_536;
 
-/** Sends a reply. Does nothing if the client is gone or was answered. */
-export function sendReply(request: IncomingMessage, response: ServerResponse, { status, headers, text }: Reply): void {
+/** Sends a reply with the headers that were collected. Does nothing if the client is gone or was answered. */
+export function sendReply(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, headers, text }: Reply,
+  collected: AnswerHeaders,
+): void {
   if (response.destroyed || response.headersSent) return;
-  response.writeHead(status, { ...headers, ...closeAfter(request, status) });
+  const fields = collected instanceof HeaderFields ? collected.fields : {};
+  response.writeHead(status, { ...fields, ...headers, ...closeAfter(request, status) });
   if (text.length <= AT_ONCE) response.end(text);
   else void sendPieces(response, text);
 }

@@ -4,6 +4,7 @@ import { badRequest } from '../../domain/core/request-refusals.ts';
 import type { GraphqlParts, ServerParts } from '../app.ts';
 import { keyOf } from '../connections/tally.ts';
 import type { Asked, Params } from '../context.ts';
+import type { AnswerHeaders } from '../http/headers.ts';
 import { readParams, requireMethod } from '../http/params.ts';
 import { HttpRefusal } from '../http/refusal.ts';
 import type { Call } from '../watch/call.ts';
@@ -20,23 +21,24 @@ export function useParams<C extends object>(parts: GraphqlParts<C>): HttpPlugin 
       requireMethod(req);
       setRequestParser(async () => {
         const params = await readParams(req, res, parts);
-        Object.assign(serverContext, askedBy(parts, { req, res, call, principal, params }));
+        Object.assign(serverContext, askedBy(parts, { req, res, headers: res, call, principal, params }));
         return params;
       });
     },
   };
 }
 
-interface HttpRequest {
+export interface HttpRequest {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
+  readonly headers: AnswerHeaders;
   readonly call: Call;
   readonly principal: Principal;
   readonly params: Params;
 }
 
 /** A request over HTTP, for the pipeline. Throws an HttpRefusal if the client has gone. */
-export function askedBy<C extends object>(parts: ServerParts<C>, { req, res, call, principal, params }: HttpRequest): Asked {
+export function askedBy<C extends object>(parts: ServerParts<C>, { req, res, headers, call, principal, params }: HttpRequest): Asked {
   if (res.closed) throw new HttpRefusal(400, badRequest.clientGone());
   const account = parts.unsent.open(keyOf(principal));
   const share = account.share();
@@ -44,7 +46,7 @@ export function askedBy<C extends object>(parts: ServerParts<C>, { req, res, cal
     share.close();
     account.close();
   });
-  return { call, principal, params, share, res, mayMutate: req.method === 'POST', goneSignal: () => goneSignal(res) };
+  return { call, principal, params, share, headers, mayMutate: req.method === 'POST', goneSignal: () => goneSignal(res) };
 }
 
 /** Aborts when the connection closes before the answer was sent. */

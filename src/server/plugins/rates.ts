@@ -8,8 +8,8 @@ import type { PipelinePlugin } from '../pipeline.ts';
  */
 export function useRates(rates: Rates): PipelinePlugin {
   return {
-    prepare({ principal, cost, res }) {
-      requirePace(rates.takeOf(principal, pointsOf(cost.nodes) - 1, res));
+    prepare({ principal, cost, headers }) {
+      requirePace(rates.takeOf(principal, pointsOf(cost.nodes) - 1, headers));
       return null;
     },
   };
