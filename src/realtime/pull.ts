@@ -71,118 +71,150 @@ export interface Pulled<T> extends AsyncIterableIterator<T, undefined> {
 
 type Result<T> = IteratorResult<T, undefined>;
 
-export function pull<T>(wakeups: Waker, clock: Clock, { topics, bytes = USUAL_BYTES, look, narrow, bookmark, join }: Pull<T>): Pulled<T> {
-  let isEnded = false;
-  let isAtRest = false;
+export const pull = <T>(wakeups: Waker, clock: Clock, source: Pull<T>): Pulled<T> => new Pulling(wakeups, clock, source);
+
+/** A class, because thousands of them wait at rest: closures would take three times as much. */
+class Pulling<T> implements Pulled<T> {
+  readonly #wakeups: Waker;
+  readonly #clock: Clock;
+  readonly #source: Pull<T>;
+  gate: (bytes: number) => Promise<void> = free;
+  idle: () => void = nothing;
+  #isEnded = false;
+  #isAtRest = false;
   /** The newest value was the last, unless it is given again in parts. */
-  let isOver = false;
-  let isWoken = true;
-  let heardAt: number | null = null;
-  let wake = () => {};
-  let turn: Promise<unknown> = Promise.resolve();
-  const listen = () => {
-    const leave = join?.();
-    const stopListening = wakeups.on(topics, () => {
-      isWoken = true;
-      heardAt ??= performance.now();
-      wake();
-    });
-    return () => {
-      stopListening();
-      leave?.();
-    };
-  };
-  let stopListening = listen();
+  #isOver = false;
+  #isWoken = true;
+  #heardAt: number | null = null;
+  /** Ends the sleep. */
+  #wake = nothing;
+  #turn: Promise<unknown> = READY;
+  #stopListening: () => void;
 
-  const close = () => {
-    if (isEnded) return;
-    isEnded = true;
-    wake();
-    if (!isOver && !isAtRest) stopListening();
-  };
+  constructor(wakeups: Waker, clock: Clock, source: Pull<T>) {
+    this.#wakeups = wakeups;
+    this.#clock = clock;
+    this.#source = source;
+    this.#stopListening = this.#listen();
+  }
 
-  const sleep = () =>
-    new Promise<void>((resolve) => {
-      const stopTimer = isAtRest ? () => {} : clock.after(SAFETY_POLL_MS, resolve);
-      wake = () => {
-        stopTimer();
-        resolve();
-      };
-    });
+  bookmark(): Bookmark | null {
+    return this.#source.bookmark?.get() ?? null;
+  }
 
-  const next = async (): Promise<Result<T>> => {
+  rest(): void {
+    this.#isAtRest = true;
+    this.#stopListening();
+  }
+
+  readFrom(bookmark: Bookmark): void {
+    if (this.#isEnded || !this.#isAtRest) return;
+    this.#source.bookmark?.goTo(bookmark);
+    this.#isAtRest = false;
+    // What has happened since is not known.
+    this.#isWoken = true;
+    this.#stopListening = this.#listen();
+    this.#wake();
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  narrow(): boolean {
+    if (this.#isEnded || !this.#source.narrow?.()) return false;
+    if (this.#isOver) this.#stopListening = this.#listen();
+    this.#isOver = false;
+    return true;
+  }
+
+  /** One at a time: a second call waits for the first, as the iterator protocol requires. */
+  next(): Promise<Result<T>> {
+    const result = this.#turn.then(() => this.#next());
+    this.#turn = result.catch(nothing);
+    return result;
+  }
+
+  async return(): Promise<Result<T>> {
+    this.#close();
+    return { value: undefined, done: true };
+  }
+
+  async throw(error: unknown): Promise<Result<T>> {
+    this.#close();
+    throw error;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async #next(): Promise<Result<T>> {
     try {
-      while (!isEnded && !isOver) {
-        await pulled.gate(bytes);
-        if (isEnded) break;
-        isWoken = false;
-        const since = heardAt;
-        heardAt = null;
-        const found = await look();
-        if (isEnded) break;
+      while (!this.#isEnded && !this.#isOver) {
+        await this.gate(this.#source.bytes ?? USUAL_BYTES);
+        if (this.#isEnded) break;
+        this.#isWoken = false;
+        const since = this.#heardAt;
+        this.#heardAt = null;
+        const found = await this.#source.look();
+        if (this.#isEnded) break;
         if (found && 'end' in found) break;
         if (found) {
           if (since !== null) noteWakeup(found.value, since);
           if (found.isLast) {
-            isOver = true;
-            stopListening();
+            this.#isOver = true;
+            this.#stopListening();
           }
           return { value: found.value, done: false };
         }
-        pulled.idle();
-        if (!isWoken || isAtRest) await sleep();
+        this.idle();
+        if (!this.#isWoken || this.#isAtRest) await this.#sleep();
       }
     } catch (error) {
-      close();
+      this.#close();
       throw error;
     }
-    close();
+    this.#close();
     return { value: undefined, done: true };
-  };
+  }
 
-  const pulled: Pulled<T> = {
-    gate: async () => {},
-    idle: () => {},
-    bookmark: () => bookmark?.get() ?? null,
-    rest() {
-      isAtRest = true;
+  #listen(): () => void {
+    const leave = this.#source.join?.();
+    const stopListening = this.#wakeups.on(this.#source.topics, () => {
+      this.#isWoken = true;
+      this.#heardAt ??= performance.now();
+      this.#wake();
+    });
+    if (!leave) return stopListening;
+    return () => {
       stopListening();
-    },
-    readFrom(place) {
-      if (isEnded || !isAtRest) return;
-      bookmark?.goTo(place);
-      isAtRest = false;
-      // What has happened since is not known.
-      isWoken = true;
-      stopListening = listen();
-      wake();
-    },
-    get isOver() {
-      return isOver;
-    },
-    narrow() {
-      if (isEnded || !narrow?.()) return false;
-      if (isOver) stopListening = listen();
-      isOver = false;
-      return true;
-    },
-    // One at a time: a second call waits for the first, as the iterator protocol requires.
-    next() {
-      const result = turn.then(next);
-      turn = result.catch(() => {});
-      return result;
-    },
-    async return() {
-      close();
-      return { value: undefined, done: true };
-    },
-    async throw(error) {
-      close();
-      throw error;
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
-  return pulled;
+      leave();
+    };
+  }
+
+  #sleep(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#isAtRest) {
+        this.#wake = resolve;
+        return;
+      }
+      const stopTimer = this.#clock.after(SAFETY_POLL_MS, resolve);
+      this.#wake = () => {
+        stopTimer();
+        resolve();
+      };
+    });
+  }
+
+  #close(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#wake();
+    if (!this.#isOver && !this.#isAtRest) this.#stopListening();
+  }
 }
+
+const READY = Promise.resolve();
+const free = (): Promise<void> => READY;
+const nothing = (): void => {};

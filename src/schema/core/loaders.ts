@@ -7,6 +7,7 @@
  *     export const deviceById = defineLoader<string, DeviceRow>((context, ids) => …);
  *     deviceById.load(context, id)
  */
+import DataLoader from 'dataloader';
 import type { Context } from './context.ts';
 
 /** The caches of the loaders of one operation. */
@@ -48,7 +49,7 @@ export interface Loader<K, V> {
  */
 export function defineLoader<K, V>(read: (context: Context, keys: readonly K[]) => Promise<readonly V[]>): Loader<K, V> {
   const kind = {};
-  const loaderOf = (context: Context) => context.loaders.of(kind, () => new BatchedReads<K, V>((keys) => read(context, keys)));
+  const loaderOf = (context: Context) => context.loaders.of(kind, () => new DataLoader<K, V>((keys) => read(context, keys)));
   const ahead = {};
   const aheadOf = (context: Context) => context.loaders.of(ahead, () => new Map<K, V>());
   const load = (context: Context, key: K) => loaderOf(context).load(key);
@@ -66,45 +67,6 @@ export function defineLoader<K, V>(read: (context: Context, keys: readonly K[]) 
     get: (context, key) => aheadOf(context).get(key) ?? load(context, key),
   };
 }
-
-/**
- * The values of keys, each read once. What the package dataloader does, with its moment for a
- * batch, for a third of its memory: it is on the path of every request, for a row or two.
- */
-class BatchedReads<K, V> {
-  readonly #read: (keys: readonly K[]) => Promise<readonly V[]>;
-  readonly #values = new Map<K, Promise<V>>();
-  /** What will be read next. */
-  #batch: { readonly keys: K[]; readonly values: Promise<readonly V[]> } | null = null;
-
-  constructor(read: (keys: readonly K[]) => Promise<readonly V[]>) {
-    this.#read = read;
-  }
-
-  load(key: K): Promise<V> {
-    let value = this.#values.get(key);
-    if (!value) {
-      this.#batch ??= this.#begin();
-      const place = this.#batch.keys.push(key) - 1;
-      value = this.#batch.values.then((values) => values[place] as V); // there is one value for each key
-      this.#values.set(key, value);
-    }
-    return value;
-  }
-
-  #begin() {
-    const keys: K[] = [];
-    const values = endOfTurn().then(() => {
-      this.#batch = null;
-      return this.#read(keys);
-    });
-    return { keys, values };
-  }
-}
-
-const done = Promise.resolve();
-/** Resolves when no promise of this turn of the event loop has anything left to do. */
-const endOfTurn = () => new Promise<void>((resolve) => void done.then(() => process.nextTick(resolve)));
 
 /** Puts rows in the order of the requested ids, with null for missing rows. */
 export function byId<R extends { readonly id: string }>(ids: readonly string[], rows: readonly R[]): (R | null)[] {
