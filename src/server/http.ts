@@ -30,6 +30,13 @@ type AnswerByYoga = ReturnType<typeof createServerOfGraphql>;
 const { createServer } = process.getBuiltinModule('node:http');
 
 /**
+ * Yoga, with Node's fetch, is a tenth of a start, and most first requests do not need it. It is
+ * loaded soon after, or by the first request that it answers: that takes 80 ms of processor time,
+ * in which other requests would wait later.
+ */
+const YOGA_AFTER_MS = 1_000;
+
+/**
  * The time over which the clients of sockets and streams are asked to reconnect, so that they do
  * not all reconnect at once.
  */
@@ -61,12 +68,13 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
     bodyTime: new TimeLimit(parts.limits.bodyMs),
     origins,
   };
-  const answerByYoga: AnswerByYoga = async (...asked) => {
+  const loadYoga = () => {
     yoga ??= import('./yoga.ts').then(({ createServerOfGraphql }) => createServerOfGraphql(graphql));
-    return (await yoga)(...asked);
+    return yoga;
   };
-  /** Loaded for the first request that it answers: with Node's fetch, it is a tenth of a start. */
   let yoga: Promise<AnswerByYoga> | null = null;
+  let yogaTimer: NodeJS.Timeout | null = null;
+  const answerByYoga: AnswerByYoga = async (...asked) => (await loadYoga())(...asked);
   const sockets = new WebSocketEndpoint(graphql);
   let phase: 'starting' | 'serving' | 'stopping' = 'starting';
 
@@ -162,9 +170,12 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
     url: urlOf(server),
     open() {
       if (phase === 'starting') phase = 'serving';
+      // If it cannot be loaded, the requests that it answers say so.
+      yogaTimer ??= setTimeout(() => loadYoga().catch(() => {}), YOGA_AFTER_MS).unref();
     },
     async close(graceMs) {
       phase = 'stopping';
+      if (yogaTimer) clearTimeout(yogaTimer);
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       // A busy connection becomes idle only after its answer, and would then keep the server open.
       const idle = setInterval(() => server.closeIdleConnections(), 50);

@@ -63,11 +63,15 @@ const OWN_HEADERS = ['date', 'x-request-id', 'content-length'];
 
 /** Without ids, times and other values that differ between requests. */
 function withoutChance(text: string): string {
-  return text
-    .replaceAll(/\b[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}\b/g, '(uuid)')
-    .replaceAll(/\b([a-z]+)_(?=[\w-]*\d)[\w-]{10,}/g, '$1_(id)')
-    .replaceAll(/"WyJ[\w-]+"/g, '"(cursor)"')
-    .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, '(time)');
+  return (
+    text
+      .replaceAll(/\b[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}\b/g, '(uuid)')
+      // Few secrets have no digit, which is how ids are told from other words.
+      .replaceAll(/\b(tyk|lease)_[\w-]{43}(?![\w-])/g, '$1_(id)')
+      .replaceAll(/\b([a-z]+)_(?=[\w-]*\d)[\w-]{10,}/g, '$1_(id)')
+      .replaceAll(/"WyJ[\w-]+"/g, '"(cursor)"')
+      .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, '(time)')
+  );
 }
 
 /** Node's own client, which reports the headers as they came. */
