@@ -16,8 +16,8 @@ import { useReplies } from './plugins/replies.ts';
 import type { Call } from './watch/call.ts';
 
 /**
- * The context of a request over HTTP. The server contexts of Yoga and the pipeline are one object, to
- * which the plugins add the other fields.
+ * The context of a request over HTTP. The server contexts of Yoga and the pipeline are one object,
+ * to which the plugins add the other fields.
  */
 export interface HttpContext extends OperationContext {
   readonly req: IncomingMessage;

@@ -7,7 +7,10 @@ import type { Reply } from './reply.ts';
 /** The most characters of an answer that are written at once. */
 const AT_ONCE = 65_536;
 
-/** Sends a reply with the headers that were collected. Does nothing if the client is gone or was answered. */
+/**
+ * Sends a reply with the headers that were collected. Does nothing if the client is gone or was
+ * answered.
+ */
 export function sendReply(
   request: IncomingMessage,
   response: ServerResponse,
