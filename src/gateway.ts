@@ -26,6 +26,7 @@ import { ManifestUnusable, readManifest } from './server/documents/manifest.ts';
 import { fragmentEndpoint } from './server/files/files.ts';
 import { answerWheel } from './server/files/wheel.ts';
 import { startServer } from './server/http.ts';
+import { TunnelEndpoint } from './server/tunnel/endpoint.ts';
 import { ServerInstruments } from './server/watch/instruments.ts';
 import { logRecurring } from './server/watch/log.ts';
 import { endInTurn } from './shutdown.ts';
@@ -134,6 +135,7 @@ async function serve({ config, trustedDocuments, release }: Start, store: Store,
       '/metrics': metricsEndpoint(domain, metrics),
       '/session': sessionEndpoint(domain, { authenticate, rates }),
     },
+    steps: new TunnelEndpoint(domain, { authenticate, onKeyEnd, limits, rates, instruments, log }),
     ready: readinessOf(store),
     limits,
     unsent,

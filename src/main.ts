@@ -83,5 +83,9 @@ async function runCommandLine(): Promise<void> {
   const interrupt = new AbortController();
   stopOnSignal(() => interrupt.abort());
   const { stdout, stderr } = process;
-  process.exitCode = await run([command, ...rest], { stdout, stderr, env, signal: interrupt.signal });
+  process.exitCode = await run([command, ...rest], {
+    ...{ stdout, stderr, env, signal: interrupt.signal },
+    // Opened by a command that reads it.
+    stdin: () => process.stdin,
+  });
 }

@@ -21,6 +21,8 @@ import { IsolationError, isolate } from './process/isolation.ts';
 import { describeZombies } from './process/zombies.ts';
 import { watchClient } from './retrying.ts';
 import { runSlots } from './slots.ts';
+import { OpenSteps } from './tunnel/open-steps.ts';
+import { GatewayTunnel } from './tunnel/tunnel.ts';
 
 export interface AgentOptions {
   /** The gateway's base address. */
@@ -147,8 +149,14 @@ async function serve(options: AgentOptions, setup: Setup): Promise<number> {
   stop.addEventListener('abort', onStop, { once: true });
   try {
     const onEngineAway = () => offers.lookAgain(client, deviceId, beside);
+    const steps = new OpenSteps();
+    const tunnel = new GatewayTunnel(client.target, steps);
+    // Steps in progress stay reachable while an agent that stops finishes them.
+    void tunnel.keep(over.signal);
     const attempts = {
       workDir,
+      steps,
+      tunnel,
       leaseSeconds,
       graceSeconds,
       gitProtocols: options.gitProtocols,

@@ -10,7 +10,9 @@ import { applications, createApplication } from './commands/applications.ts';
 import { audit } from './commands/audit.ts';
 import { metrics, telemetry } from './commands/curves.ts';
 import { devices, invite } from './commands/devices.ts';
+import { exec } from './commands/exec.ts';
 import { experiments } from './commands/experiments.ts';
+import { forward } from './commands/forward.ts';
 import { getFragment, listFragments, putFragment } from './commands/fragments.ts';
 import { cancel, job, retry, watch } from './commands/job.ts';
 import { jobs } from './commands/jobs.ts';
@@ -41,6 +43,8 @@ const commands: readonly Command[] = [
   logs,
   metrics,
   telemetry,
+  exec,
+  forward,
   listFragments,
   getFragment,
   putFragment,

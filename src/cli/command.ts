@@ -3,7 +3,7 @@ import { createRequester, type Requester } from '../client/request.ts';
 import type { Target } from '../client/target.ts';
 import { readTarget, targetFlags } from './commands/settings.ts';
 import { type FlagSet, type Given, parseFlags } from './input/flags.ts';
-import { type SettingFlag, takeSettingFlags } from './input/overrides.ts';
+import { type OpenCommandLine, type SettingFlag, splitCommandLine, takeSettingFlags } from './input/overrides.ts';
 import { type Io, UsageError } from './io.ts';
 import { cleanName } from './terminal.ts';
 
@@ -43,6 +43,8 @@ export interface Command extends Usage {
    * Default: false.
    */
   readonly isOpen?: true;
+  /** Whether `--` may be followed by a command to run. */
+  readonly takesCommandLine?: true;
   run(context: Context): Promise<number>;
 }
 
@@ -58,7 +60,7 @@ export async function runCommand(command: Command, argv: readonly string[], io: 
     io.stdout.write(renderHelp({ ...command, flags: { ...command.flags, ...targetFlags } }));
     return 0;
   }
-  const open = command.isOpen ? takeSettingFlags(flags, argv) : { argv, settings: [], commandLine: [] };
+  const open = openCommandLine(command, flags, argv);
   const given = parseFlags(flags, open.argv);
   checkWords(command, given.args);
   const target = await readTarget(given, io.env);
@@ -69,6 +71,11 @@ export async function runCommand(command: Command, argv: readonly string[], io: 
   } catch (error) {
     throw placeIssues(error, (path) => flagOf(flags, given, path));
   }
+}
+
+function openCommandLine({ isOpen, takesCommandLine }: Command, flags: FlagSet, argv: readonly string[]): OpenCommandLine {
+  if (isOpen) return takeSettingFlags(flags, argv);
+  return { settings: [], ...(takesCommandLine ? splitCommandLine(argv) : { argv, commandLine: [] }) };
 }
 
 /** Reads the words and flags of a command. Throws UsageError. */

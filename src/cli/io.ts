@@ -1,7 +1,11 @@
+import type { Readable } from 'node:stream';
+
 /** Where a command writes, its environment, and what stops it. */
 export interface Io {
   readonly stdout: Output;
   readonly stderr: Output;
+  /** Of commands that pass it on. Undefined: there is nothing to read. */
+  readonly stdin?: (() => Readable) | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted by Ctrl-C, or with a BrokenPipe as its reason. */
   readonly signal: AbortSignal;
@@ -9,7 +13,7 @@ export interface Io {
 
 /** process.stdout, or anything like it. */
 export interface Output {
-  write(text: string): boolean;
+  write(text: string | Uint8Array): boolean;
   once(event: 'drain' | 'close' | 'error', listener: () => void): unknown;
   on(event: 'error', listener: (error: Error) => void): unknown;
   readonly isTTY?: boolean | undefined;
@@ -45,7 +49,7 @@ export const exitCodes = {
  * Writes, and waits until the output has drained: a long log must not pile up in memory before a
  * slow pipe.
  */
-export async function print(output: Output, text: string): Promise<void> {
+export async function print(output: Output, text: string | Uint8Array): Promise<void> {
   if (output.write(text)) return;
   await new Promise<void>((resolve) => {
     output.once('drain', resolve);

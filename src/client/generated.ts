@@ -38,6 +38,8 @@ export type AuditAction =
   | 'APPLICATION_CREATED'
   /** An application was deleted. */
   | 'APPLICATION_DELETED'
+  /** A command was run in the environment of a running step. `changes` has its words, cut after 1,000 characters. */
+  | 'COMMAND_RUN'
   /** A device was changed, or registered again with a different description. */
   | 'DEVICE_CHANGED'
   /** A device and its keys were deleted. */
@@ -46,6 +48,8 @@ export type AuditAction =
   | 'DEVICE_REGISTERED'
   /** A single file was deleted. */
   | 'FRAGMENT_DELETED'
+  /** A link to the HTTP port of a running step was made. */
+  | 'HTTP_OPENED'
   /** A job was deleted with its files and events. */
   | 'JOB_DELETED'
   /** The name or expiry of a key was changed. */
@@ -56,6 +60,8 @@ export type AuditAction =
   | 'KEY_REVOKED'
   /** A key was replaced. `changes` names the new key and the time when the old one expires. */
   | 'KEY_ROTATED'
+  /** A port of a running step was forwarded to a client. */
+  | 'PORT_FORWARDED'
   /** The name, repository or pipeline of a project was changed. */
   | 'PROJECT_CHANGED'
   /** A project was created. */
@@ -434,6 +440,16 @@ export type EventType =
   /** The status of a step changed: StepStatusChangedEvent. */
   | 'STEP_STATUS_CHANGED';
 
+/** The command, and where to run it. */
+export type ExecInStepInput = {
+  /** The program and its arguments, as they are: no shell reads them. For a shell: `["sh", "-c", "…"]`. */
+  readonly command: ReadonlyArray<string>;
+  /** The job of the step. */
+  readonly jobId: string;
+  /** Its number. Default: the only step of the job that runs. */
+  readonly stepNumber?: number | null | undefined;
+};
+
 /** How the attempt failed. */
 export type FailStepInput = {
   /** Why, for people. */
@@ -466,6 +482,16 @@ export type FederationInput = {
   readonly terminationCriteria?: ReadonlyArray<TerminationCriterionInput>;
   /** What the devices run. Default: the job's container. Without either, the devices implement training themselves. */
   readonly trainContainer?: ContainerInput | null | undefined;
+};
+
+/** The port. */
+export type ForwardPortInput = {
+  /** The job of the step. */
+  readonly jobId: string;
+  /** The port of the step: 1 to 65535. A port of anything else on its device is refused. */
+  readonly port: number;
+  /** Its number. Default: the only step of the job that runs. */
+  readonly stepNumber?: number | null | undefined;
 };
 
 /** Selects files that meet every given condition. A field that is left out or null is no condition. */
@@ -504,7 +530,7 @@ export type FragmentType =
 export type HttpPortInput = {
   /** The port inside the container: 1 to 65535. */
   readonly port: number;
-  /** Who can reach the port. True: the container port is published only on the loopback address of its device; nobody has to sign in. False: it is published on all addresses of the device. A process opens its port itself: to be reachable only from its device it must listen on 127.0.0.1. */
+  /** Who can reach the port. True: whoever may see the job, through the gateway, at `/jobs/ID/http/`. On its device the port of a container is published on the loopback address only; a process opens its port itself, and should listen on 127.0.0.1. False: the port of a container is published on all addresses of its device, and nobody has to sign in. */
   readonly requiresAuth?: boolean;
 };
 
@@ -1240,6 +1266,32 @@ export type ReportDeviceTelemetryMutation = { readonly reportDeviceTelemetry:
     | { readonly __typename: 'ReportDeviceTelemetryPayload', readonly accepted: number }
    };
 
+export type StepSessionFieldsFragment = { readonly url: string, readonly token: string, readonly expiresAt: string };
+
+export type ExecInStepMutationVariables = Exact<{
+  input: ExecInStepInput;
+}>;
+
+
+export type ExecInStepMutation = { readonly execInStep:
+    | { readonly __typename: 'ExecInStepPayload', readonly session: { readonly url: string, readonly token: string, readonly expiresAt: string } }
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
+    | { readonly __typename: 'InvalidStateError', readonly status: string, readonly allowed: ReadonlyArray<string>, readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
+   };
+
+export type ForwardPortMutationVariables = Exact<{
+  input: ForwardPortInput;
+}>;
+
+
+export type ForwardPortMutation = { readonly forwardPort:
+    | { readonly __typename: 'ForwardPortPayload', readonly session: { readonly url: string, readonly token: string, readonly expiresAt: string } }
+    | { readonly __typename: 'InvalidInputError', readonly code: ErrorCode, readonly message: string, readonly issues: ReadonlyArray<{ readonly path: ReadonlyArray<string>, readonly message: string }> }
+    | { readonly __typename: 'InvalidStateError', readonly status: string, readonly allowed: ReadonlyArray<string>, readonly code: ErrorCode, readonly message: string }
+    | { readonly __typename: 'NotFoundError', readonly code: ErrorCode, readonly message: string }
+   };
+
 export type ExperimentFieldsFragment = { readonly id: string, readonly name: string, readonly hyperparameters: Record<string, unknown>, readonly createdAt: string, readonly updatedAt: string, readonly startModel: { readonly id: string, readonly filename: string } | null, readonly currentModel: { readonly id: string, readonly filename: string } | null, readonly currentJob: { readonly id: string, readonly name: string, readonly status: JobStatus } | null, readonly jobs: { readonly totalCount: number } };
 
 export type ExperimentsQueryVariables = Exact<{
@@ -1774,6 +1826,11 @@ const DeviceFieldsText = `fragment DeviceFields on Device {
   createdAt
   updatedAt
 }`;
+const StepSessionFieldsText = `fragment StepSessionFields on StepSession {
+  url
+  token
+  expiresAt
+}`;
 const ExperimentFieldsText = `fragment ExperimentFields on Experiment {
   id
   name
@@ -2157,6 +2214,9 @@ ${AuditEntryFieldsText}
 export const DeviceFieldsFragmentDoc = new TypedDocumentString(`
 ${DeviceFieldsText}
 ${ResourcesFieldsText}`, {"fragmentName":"DeviceFields"}) as unknown as TypedDocumentString<DeviceFieldsFragment, unknown>;
+export const StepSessionFieldsFragmentDoc = new TypedDocumentString(`
+${StepSessionFieldsText}
+    `, {"fragmentName":"StepSessionFields"}) as unknown as TypedDocumentString<StepSessionFieldsFragment, unknown>;
 export const ExperimentFieldsFragmentDoc = new TypedDocumentString(`
 ${ExperimentFieldsText}
     `, {"fragmentName":"ExperimentFields"}) as unknown as TypedDocumentString<ExperimentFieldsFragment, unknown>;
@@ -2355,6 +2415,34 @@ export const ReportDeviceTelemetryDocument = new TypedDocumentString(`
   }
 }
 ${RefusalFieldsText}`) as unknown as TypedDocumentString<ReportDeviceTelemetryMutation, ReportDeviceTelemetryMutationVariables>;
+export const ExecInStepDocument = new TypedDocumentString(`
+    mutation execInStep($input: ExecInStepInput!) {
+  execInStep(input: $input) {
+    __typename
+    ... on ExecInStepPayload {
+      session {
+        ...StepSessionFields
+      }
+    }
+    ...RefusalFields
+  }
+}
+${StepSessionFieldsText}
+${RefusalFieldsText}`) as unknown as TypedDocumentString<ExecInStepMutation, ExecInStepMutationVariables>;
+export const ForwardPortDocument = new TypedDocumentString(`
+    mutation forwardPort($input: ForwardPortInput!) {
+  forwardPort(input: $input) {
+    __typename
+    ... on ForwardPortPayload {
+      session {
+        ...StepSessionFields
+      }
+    }
+    ...RefusalFields
+  }
+}
+${StepSessionFieldsText}
+${RefusalFieldsText}`) as unknown as TypedDocumentString<ForwardPortMutation, ForwardPortMutationVariables>;
 export const ExperimentsDocument = new TypedDocumentString(`
     query experiments($projectId: ID!, $first: Int, $after: String) {
   project(id: $projectId) {

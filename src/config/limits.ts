@@ -194,6 +194,21 @@ export const limits = {
     atLeast: 1,
     atMost: 10_000_000,
   }),
+  passageBytes: bytes({
+    name: 'passage-size',
+    text: 'bytes of one request, connection or command into a running step, in both directions',
+    byDefault: DEFAULT_LIMITS.passageBytes,
+    atLeast: 65_536,
+    atMost: 1024 ** 5,
+  }),
+  passageMs: duration({
+    name: 'passage-time',
+    text: 'time that a request, connection or command into a running step may take',
+    unit: 'ms',
+    byDefault: DEFAULT_LIMITS.passageMs,
+    atLeast: 100,
+    atMost: 7 * 86_400_000,
+  }),
   stallMs: duration({
     name: 'stall-time',
     text: 'time that a client may leave waiting data unread before it is disconnected',

@@ -6,6 +6,7 @@ import { Palette } from './components/palette.tsx';
 import { Shell, WatchShell } from './components/shell.tsx';
 import { HomePage } from './pages/home/home.tsx';
 import { JobPage } from './pages/job/job.tsx';
+import { OpenHttpPage } from './pages/job/open-http.tsx';
 import { JobsPage } from './pages/jobs/jobs.tsx';
 import { NothingHere } from './pages/nothing-here.tsx';
 import { SignInPage } from './pages/sign-in.tsx';
@@ -49,6 +50,7 @@ function SignedIn({ session }: { readonly session: Session }) {
         ) : (
           <WatchShell>
             <Router>
+              <Route path="/jobs/:id/http" component={OpenHttpPage} />
               <Route path="/jobs/:id/:tab?" component={JobPage} />
               <Route default component={NothingHere} />
             </Router>
@@ -66,6 +68,7 @@ function Pages() {
     <Router>
       <Route path="/" component={HomePage} />
       <Route path="/jobs" component={JobsPage} />
+      <Route path="/jobs/:id/http" component={OpenHttpPage} />
       <Route path="/jobs/:id/:tab?" component={JobPage} />
       <Route path="/compare" component={ComparePage} />
       <Route path="/devices" component={DevicesPage} />

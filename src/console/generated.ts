@@ -38,6 +38,8 @@ export type AuditAction =
   | 'APPLICATION_CREATED'
   /** An application was deleted. */
   | 'APPLICATION_DELETED'
+  /** A command was run in the environment of a running step. `changes` has its words, cut after 1,000 characters. */
+  | 'COMMAND_RUN'
   /** A device was changed, or registered again with a different description. */
   | 'DEVICE_CHANGED'
   /** A device and its keys were deleted. */
@@ -46,6 +48,8 @@ export type AuditAction =
   | 'DEVICE_REGISTERED'
   /** A single file was deleted. */
   | 'FRAGMENT_DELETED'
+  /** A link to the HTTP port of a running step was made. */
+  | 'HTTP_OPENED'
   /** A job was deleted with its files and events. */
   | 'JOB_DELETED'
   /** The name or expiry of a key was changed. */
@@ -56,6 +60,8 @@ export type AuditAction =
   | 'KEY_REVOKED'
   /** A key was replaced. `changes` names the new key and the time when the old one expires. */
   | 'KEY_ROTATED'
+  /** A port of a running step was forwarded to a client. */
+  | 'PORT_FORWARDED'
   /** The name, repository or pipeline of a project was changed. */
   | 'PROJECT_CHANGED'
   /** A project was created. */
@@ -366,7 +372,7 @@ export type FragmentType =
 export type HttpPortInput = {
   /** The port inside the container: 1 to 65535. */
   readonly port: number;
-  /** Who can reach the port. True: the container port is published only on the loopback address of its device; nobody has to sign in. False: it is published on all addresses of the device. A process opens its port itself: to be reachable only from its device it must listen on 127.0.0.1. */
+  /** Who can reach the port. True: whoever may see the job, through the gateway, at `/jobs/ID/http/`. On its device the port of a container is published on the loopback address only; a process opens its port itself, and should listen on 127.0.0.1. False: the port of a container is published on all addresses of its device, and nobody has to sign in. */
   readonly requiresAuth?: boolean;
 };
 
@@ -1283,6 +1289,17 @@ export type FilePreviewQueryVariables = Exact<{
 
 
 export type FilePreviewQuery = { readonly fragment: { readonly text?: string | null, readonly stateDict?: { readonly metadata: Record<string, unknown>, readonly tensors: ReadonlyArray<{ readonly name: string, readonly dtype: string, readonly shape: ReadonlyArray<number> }> } | null } | null };
+
+export type OpenHttpMutationVariables = Exact<{
+  jobId: string;
+}>;
+
+
+export type OpenHttpMutation = { readonly openHttp:
+    | { readonly __typename: 'InvalidStateError', readonly message: string }
+    | { readonly __typename: 'NotFoundError', readonly message: string }
+    | { readonly __typename: 'OpenHttpPayload', readonly url: string }
+   };
 
 export type JobsRowFieldsFragment = { readonly id: string, readonly name: string, readonly status: JobStatus, readonly owner: string, readonly createdAt: string, readonly startedAt: string | null, readonly finishedAt: string | null, readonly labels: ReadonlyArray<{ readonly key: string, readonly value: string }>, readonly device: { readonly id: string, readonly name: string } | null };
 
@@ -2690,6 +2707,19 @@ export const FilePreviewDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<FilePreviewQuery, FilePreviewQueryVariables>;
+export const OpenHttpDocument = new TypedDocumentString(`
+    mutation openHttp($jobId: ID!) {
+  openHttp(input: {jobId: $jobId}) {
+    __typename
+    ... on OpenHttpPayload {
+      url
+    }
+    ... on Error {
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<OpenHttpMutation, OpenHttpMutationVariables>;
 export const JobsPageDocument = new TypedDocumentString(`
     query jobsPage($filter: JobFilter, $orderBy: JobOrder, $after: String) {
   jobs(filter: $filter, orderBy: $orderBy, first: 100, after: $after) {

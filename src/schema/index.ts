@@ -32,6 +32,7 @@ import './jobs/changes.ts';
 import './steps/claims.ts';
 import './steps/leases.ts';
 import './steps/reports.ts';
+import './steps/entering.ts';
 import './streams/metrics.ts';
 import './streams/curves.ts';
 import './streams/telemetry.ts';

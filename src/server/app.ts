@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { GraphQLSchema } from 'graphql';
 import type { Principal } from '../domain/access/principal.ts';
 import type { Connections } from './connections/connections.ts';
@@ -51,6 +52,8 @@ export interface ServerParts<C extends object> {
    * errors itself.
    */
   readonly handlers: Readonly<Record<string, Endpoint>>;
+  /** The way into running steps. Null: there is none. */
+  readonly steps: StepEndpoint | null;
   /** Whether the store can be read and written. For /health/ready. */
   ready(): Promise<Readiness>;
   /** The trusted documents by id. Null: every document is executed. */
@@ -80,6 +83,18 @@ export interface GraphqlParts<C extends object> extends ServerParts<C> {
 
 export type KeyEnd = 'expired' | 'revoked';
 export type Endpoint = (request: IncomingMessage, response: ServerResponse, url: URL, call: Call) => Promise<void>;
+
+/** An endpoint that takes its requests whole: any method, any path behind its own, and upgrades. */
+export interface StepEndpoint {
+  /** Whether the request is for it. */
+  serves(request: IncomingMessage): boolean;
+  answer(request: IncomingMessage, response: ServerResponse): Promise<void>;
+  /** Whether it takes over the connection of this request. */
+  isUpgrade(request: IncomingMessage): boolean;
+  upgrade(request: IncomingMessage, connection: Duplex, head: Buffer): void;
+  /** Ends what is open. */
+  close(): void;
+}
 
 /** Where to listen. */
 export interface Address {

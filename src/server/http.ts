@@ -48,6 +48,7 @@ const LEAVE_SPREAD_MS = 3_000;
  *     /graphql          POST with JSON (hot-path.ts), WebSockets (websocket/), the rest (yoga.ts)
  *     /graphql/…        the files of the GraphiQL page (graphiql/assets.ts)
  *     /health/live, /health/ready
+ *     parts.steps       the HTTP ports of running steps, and the tunnels to them (tunnel/)
  *     parts.handlers    by the start of the path
  *     /assets/…         the files of the console (console/pages.ts)
  *     anything else     the console's page, for a browser
@@ -99,6 +100,10 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
     const { path, search } = target;
     if (phase === 'stopping') headers.setHeader('connection', 'close');
     if (origins.length > 0) headers.setHeader('vary', 'Origin');
+    if (parts.steps?.serves(request)) {
+      requireKnownCoding(request);
+      return parts.steps.answer(request, response);
+    }
     if (isPreflight(request)) return answerByYoga(request, response, call, target);
     if (request.method === 'OPTIONS') return void response.writeHead(204, { allow: methodsOf(path) }).end();
     allowOrigin(request, headers, origins);
@@ -139,7 +144,7 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
   const { connectionsPerAddress, headerMs } = parts.limits;
   const server = createServer(
     {
-      shouldUpgradeCallback: WebSocketEndpoint.isAskedFor,
+      shouldUpgradeCallback: (request) => WebSocketEndpoint.isAskedFor(request) || parts.steps?.isUpgrade(request) === true,
       headersTimeout: headerMs,
       connectionsCheckingInterval: Math.min(1_000, headerMs),
       // Uploads may take hours. /graphql limits the time of its bodies itself.
@@ -162,7 +167,8 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
   server.on('checkContinue', serve).on('checkExpectation', serve);
   server.on('upgrade', (request, connection, head) => {
     arrivals.handOver(request);
-    sockets.upgrade(request, connection, head);
+    if (parts.steps?.isUpgrade(request)) parts.steps.upgrade(request, connection, head);
+    else sockets.upgrade(request, connection, head);
   });
   await listen(server, address);
 
@@ -184,6 +190,7 @@ export async function startServer<C extends object>(parts: ServerParts<C>, addre
         server.closeAllConnections();
       }, graceMs);
       await connections.leave(Math.min(LEAVE_SPREAD_MS, graceMs / 3));
+      parts.steps?.close();
       await closed;
       clearInterval(idle);
       clearTimeout(deadline);

@@ -87,6 +87,10 @@ export interface Limits {
   readonly strangerRate: number | null;
   /** Such requests that are accepted at once after a pause. */
   readonly strangerBurst: number;
+  /** Bytes of one request, connection or command into a running step, in both directions. */
+  readonly passageBytes: number;
+  /** How long each of these may take. */
+  readonly passageMs: number;
   /** How long a consumer may accept none of its unsent bytes before it is disconnected. */
   readonly stallMs: number;
   /**
@@ -141,5 +145,8 @@ export const DEFAULT_LIMITS = {
   strangerRate: 50,
   strangerBurst: 1_000,
   stallMs: 30_000,
+  // A day in a notebook, and the download of a large model.
+  passageBytes: 100_000_000_000,
+  passageMs: 12 * 3_600_000,
   pingMs: 12_000,
 } as const satisfies Limits;

@@ -77,6 +77,10 @@ export interface Station {
   /** Waits until `isSo` passes for the job. */
   waitForJob(jobId: string, isSo: (job: JobSeen) => void, seconds?: number): Promise<JobSeen>;
   ask<T>(query: string, variables?: object): Promise<T>;
+  /** Creates a key with this input besides its name. */
+  makeKey(input: string): Promise<{ readonly id: string; readonly secret: string }>;
+  /** Creates another project. Resolves with its id. */
+  makeProject(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -123,10 +127,13 @@ export async function openStation(
     return data;
   }
 
-  const { createProject } = await ask<{ createProject: { project: { id: string } } }>(
-    'mutation { createProject(input: {name: "Digits"}) { ... on CreateProjectPayload { project { id } } } }',
-  );
-  const projectId = createProject.project.id;
+  async function makeProject(): Promise<string> {
+    const { createProject } = await ask<{ createProject: { project: { id: string } } }>(
+      'mutation { createProject(input: {name: "Digits"}) { ... on CreateProjectPayload { project { id } } } }',
+    );
+    return createProject.project.id;
+  }
+  const projectId = await makeProject();
   const optionsOf = () => ({
     url: gateway.url,
     token: gateway.adminKey,
@@ -146,6 +153,13 @@ export async function openStation(
     gateway,
     projectId,
     ask,
+    makeProject,
+    async makeKey(input) {
+      const { createApiKey } = await ask<{ createApiKey: { secret: string; apiKey: { id: string } } }>(
+        `mutation { createApiKey(input: {name: "k", ${input}}) { ... on CreateApiKeyPayload { secret apiKey { id } } } }`,
+      );
+      return { id: createApiKey.apiKey.id, secret: createApiKey.secret };
+    },
     startAgent(options = {}) {
       const stop = new AbortController();
       const events: AgentEvent[] = [];

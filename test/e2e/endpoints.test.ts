@@ -2,6 +2,7 @@
  * Access outside the root fields: files, metrics, health and pages, and fields with rights of their
  * own (P15).
  */
+import { request } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { rightsToFields } from '../../src/domain/access/fields.ts';
 import { endpoints } from '../../src/domain/access/operations.ts';
@@ -31,7 +32,7 @@ const holders = {
   viewer: { ...ofProject, role: 'VIEWER' },
   editor: { ...ofProject, role: 'EDITOR' },
   stranger: { ...ofProject, role: 'EDITOR' },
-  device: { ...ofProject, kind: 'DEVICE', role: null },
+  device: { ...ofProject, kind: 'DEVICE', role: null, deviceId: 'own' },
   job: { ...ofProject, kind: 'JOB', role: null },
   lease: { ...ofProject, kind: 'JOB', role: null, stepId: 'own' },
   watch: { ...ofProject, kind: 'WATCH', role: null },
@@ -41,6 +42,22 @@ const all = Object.keys(holders) as Holder[];
 
 const bearer = (key: string | null): Record<string, string> => (key === null ? {} : { authorization: `Bearer ${key}` });
 const statusOf = async (path: string, init: RequestInit) => (await fetch(`${gateway.url}${path}`, init)).status;
+
+/** The status of a request that asks for another protocol. */
+function statusOfUpgrade(path: string, protocol: string, headers: Record<string, string>): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const websocket = protocol === 'websocket' ? { 'sec-websocket-key': 'MTIzNDU2Nzg5MDEyMzQ1Ng==', 'sec-websocket-version': '13' } : {};
+    const upgrade = { connection: 'Upgrade', upgrade: protocol, ...websocket, ...headers };
+    const asked = request(`${gateway.url}${path}`, { headers: upgrade, agent: false });
+    asked.once('response', ({ statusCode = 0 }) => resolve(statusCode));
+    asked.once('upgrade', ({ statusCode = 0 }, socket) => {
+      socket.destroy();
+      resolve(statusCode);
+    });
+    asked.once('error', reject);
+    asked.end();
+  });
+}
 
 test('every endpoint is open to exactly the keys in the table (P15)', async () => {
   const tries: Record<keyof typeof endpoints, (headers: Record<string, string>) => Promise<number>> = {
@@ -57,19 +74,24 @@ test('every endpoint is open to exactly the keys in the table (P15)', async () =
     'PUT /fragments/ID': (headers) => statusOf(`/fragments/${world.file}`, { headers, method: 'PUT', body: 'x' }),
     'GET /metrics': (headers) => statusOf('/metrics', { headers }),
     'GET /health/live, /health/ready': (headers) => statusOf('/health/live', { headers }),
+    '/jobs/ID/http/…': (headers) => statusOf(`/jobs/${world.own}/http/`, { headers }),
+    'WebSocket on /steps/session': () => statusOfUpgrade('/steps/session', 'websocket', {}),
+    'GET /tunnel': (headers) => statusOfUpgrade('/tunnel', 'trainyard-tunnel', headers),
     'POST, DELETE /session': (headers) => statusOf('/session', { headers, method: 'POST' }),
   };
   const root = (await world.makeKey('role: VIEWER')).secret;
   for (const [endpoint, { needs, forAllProjects }] of Object.entries(endpoints)) {
     const found: Record<string, boolean> = {};
     const expected: Record<string, boolean> = {};
-    // 409: the bytes are stored already. Only keys that may upload are told.
-    const isLetIn = async (key: string | null) => [200, 409].includes((await tries[endpoint]?.(bearer(key))) ?? 0);
+    // 409: the bytes are stored already, or the step has no HTTP port. Only keys that may upload or
+    // open it are told.
+    const isLetIn = async (key: string | null) => [101, 200, 409].includes((await tries[endpoint]?.(bearer(key))) ?? 0);
     // The stranger's key is of another project, and a device writes only what its lease created.
     // Both are tried below. A lease token has no key that a session could end with.
     for (const holder of all.filter(
       (each) =>
         (each !== 'lease' || endpoint !== 'POST, DELETE /session') &&
+        (each !== 'stranger' || !endpoint.startsWith('/jobs/')) &&
         (!endpoint.includes('/fragments') || (each !== 'stranger' && (each !== 'device' || needs === 'readFragments'))),
     )) {
       found[holder] = await isLetIn(world.keys[holder]);

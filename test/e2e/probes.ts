@@ -96,6 +96,9 @@ export const mutations: Documents<'Mutation'> = {
   createFragment: ({ job, leaseToken }) =>
     change('createFragment', `jobId: "${job}", leaseToken: "${leaseToken}", filename: "new", type: DATA, text: "t"`),
   createJob: ({ project }) => change('createJob', `projectId: "${project}", name: "j"`),
+  execInStep: ({ job }) => change('execInStep', `jobId: "${job}", command: ["true"]`),
+  forwardPort: ({ job }) => change('forwardPort', `jobId: "${job}", port: 80`),
+  openHttp: ({ job }) => change('openHttp', `jobId: "${job}"`),
   createProject: ({ project }) => change('createProject', `name: "like ${project}"`),
   inviteDevice: ({ project }) => change('inviteDevice', `projectId: "${project}"`),
   joinDevice: () => change('joinDevice', 'name: "joined", idempotencyKey: "k"'),

@@ -67,6 +67,7 @@ test('a start on a port that is in use rejects with EADDRINUSE', async () => {
     context: () => ({}),
     onKeyEnd: () => () => {},
     handlers: {},
+    steps: null,
     ready: () => Promise.resolve({ isReadable: true, isWritable: true }),
     trustedDocuments: null,
     limits: DEFAULT_LIMITS,

@@ -98,6 +98,7 @@ export async function startSample(options: SampleOptions = {}): Promise<SampleSe
         return () => ends.delete(ended);
       },
       handlers: options.handlers ?? {},
+      steps: null,
       ready: options.ready ?? (() => Promise.resolve({ isReadable: true, isWritable: true })),
       trustedDocuments: options.trustedDocuments ?? null,
       limits,

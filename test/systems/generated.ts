@@ -397,7 +397,7 @@ export type FragmentType =
 export type HttpPortInput = {
   /** The port inside the container: 1 to 65535. */
   readonly port: number;
-  /** Who can reach the port. True: the container port is published only on the loopback address of its device; nobody has to sign in. False: it is published on all addresses of the device. A process opens its port itself: to be reachable only from its device it must listen on 127.0.0.1. */
+  /** Who can reach the port. True: whoever may see the job, through the gateway, at `/jobs/ID/http/`. On its device the port of a container is published on the loopback address only; a process opens its port itself, and should listen on 127.0.0.1. False: the port of a container is published on all addresses of its device, and nobody has to sign in. */
   readonly requiresAuth?: boolean;
 };
 

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import type { ClaimedStepFieldsFragment, ContainerFieldsFragment, LeaseFieldsFragment } from '../../client/generated.ts';
+import { attemptName } from '../../tunnel/protocol.ts';
 import { CommandSyntaxError, shellArguments } from '../container/command.ts';
 import { startContainer } from '../container/container.ts';
 import { markOf, placeFiles, type StepFolder } from '../files/folder.ts';
@@ -8,6 +9,8 @@ import { ProcessMeter } from '../machine/telemetry.ts';
 import type { Containment } from '../process/containment.ts';
 import type { Enclosure } from '../process/enclosure.ts';
 import { describeStep, findPythonPackage, passEnvironment } from '../process/environment.ts';
+import { InnerCommands, innerVariable } from '../process/inner-commands.ts';
+import { findListener, showsListeners } from '../process/listening.ts';
 import { MemoryKills } from '../process/memory-kills.ts';
 import { GroupProcess, type ProcessExit, type ProcessOptions, SpawnError } from '../process/process.ts';
 import { CannotRunError, type RunningStep, type StepExit, type StepFailure } from '../process/running.ts';
@@ -84,7 +87,11 @@ async function startProcess(options: StartOptions): Promise<RunningStep> {
     if (outOfMemory !== null) return { ...exit, failure: { reason: 'OUT_OF_MEMORY', description: outOfMemory } };
     return { ...exit, failure: explainExit(exit, lastLine(errors)) };
   };
-  const exited = child.exited.then(explain);
+  const inner = new InnerCommands(attemptName(step.id, options.lease.attempt));
+  const exited = child.exited.then(async (exit) => {
+    await inner.end();
+    return explain(exit);
+  });
   return {
     pid: child.pid,
     container: null,
@@ -97,6 +104,23 @@ async function startProcess(options: StartOptions): Promise<RunningStep> {
     },
     exited,
     findHttpUrl: async () => httpUrlOf(container.http),
+    async findPort(port) {
+      if (!showsListeners) return port === container.http?.port ? { host: '127.0.0.1', port } : null;
+      return findListener(
+        (await child.list()).map(({ pid }) => pid),
+        port,
+      );
+    },
+    exec([file = '', ...args], onOutput) {
+      const build = (name: string) => ({
+        file,
+        args,
+        cwd: folder.work,
+        env: { ...environmentOf(options), [innerVariable]: name },
+        enclosure: enclosure?.within(name, child.pid),
+      });
+      return inner.start(build, onOutput);
+    },
     hold: (isHeld) => child.hold(isHeld),
     async stop(graceSeconds) {
       await child.stop(graceSeconds);

@@ -3,7 +3,7 @@ import { Refused, RequestRefused } from '../../client/errors.ts';
 import type { ClaimedStepFieldsFragment, LeaseFieldsFragment } from '../../client/generated.ts';
 import type { Requester } from '../../client/request.ts';
 import type { Mask } from '../../text/mask.ts';
-import { wait } from '../../timing/backoff.ts';
+import { attemptName } from '../../tunnel/protocol.ts';
 import { provideInputs } from '../code/inputs.ts';
 import { provideCode } from '../code/provide.ts';
 import { Directory } from '../files/directory.ts';
@@ -13,11 +13,13 @@ import type { GpuPool } from '../machine/gpu-pool.ts';
 import { samplePeriodMilliseconds } from '../machine/telemetry.ts';
 import type { Containment } from '../process/containment.ts';
 import { CannotRunError, EngineAwayError, type RunningStep, type StepExit } from '../process/running.ts';
-import { lingerMilliseconds, TimeLimits, unlessAborted, within } from '../process/time-limits.ts';
+import { lingerMilliseconds, repeat, TimeLimits, unlessAborted, whenAborted, within } from '../process/time-limits.ts';
 import { Delivery } from '../reporting/delivery.ts';
 import { handInFragments } from '../reporting/fragments.ts';
 import { flushMilliseconds, LogWriter } from '../reporting/log.ts';
 import { Outbox } from '../reporting/outbox.ts';
+import type { OpenSteps } from '../tunnel/open-steps.ts';
+import type { GatewayTunnel } from '../tunnel/tunnel.ts';
 import { LeaseKeeper } from './lease.ts';
 import { recordProcess } from './orphans.ts';
 import { type Outcome, outcomeOfExit, outcomeOfOrder, reportOutcome } from './report.ts';
@@ -44,6 +46,9 @@ export interface WorkOptions {
   /** Called when the container engine turns out to be gone. Resolves when the gateway knows. */
   readonly onEngineAway: () => Promise<void>;
   readonly containment: Containment;
+  /** The steps that the gateway can reach, and how. */
+  readonly steps: OpenSteps;
+  readonly tunnel: GatewayTunnel;
   readonly onDraining: (isDraining: boolean) => void;
   /** Aborted when the agent stops and the step has to be given back. */
   readonly release: AbortSignal;
@@ -209,6 +214,7 @@ async function follow(attempt: Attempt, running: RunningStep): Promise<Outcome> 
   const startedAt = new Date().toISOString();
   attempt.outbox.add({ kind: 'state', internalHostname: hostname(), ...describeComputing(attempt, { startedAt }) });
   const ended = new AbortController();
+  const close = attempt.steps.add(attemptName(attempt.claim.step.id, attempt.claim.lease.attempt), running);
   const following = [
     repeat(flushMilliseconds, ended.signal, async () => {
       running.hold(isTooFast(attempt));
@@ -222,6 +228,7 @@ async function follow(attempt: Attempt, running: RunningStep): Promise<Outcome> 
   const first = await Promise.race([running.exited, whenAborted(attempt.lease.stop, ended.signal)]);
   const exit = first ?? (await stop(attempt, running));
   ended.abort();
+  close();
   await within(lingerMilliseconds, Promise.all(following));
   const endedAt = new Date().toISOString();
   attempt.outbox.add({ kind: 'state', ...describeComputing(attempt, { startedAt, endedAt }) });
@@ -271,10 +278,12 @@ async function takeSample({ outbox }: Attempt, running: RunningStep): Promise<vo
 }
 
 /** Reports when a container has started, and where the step's HTTP server is reached. */
-async function recordStart({ outbox }: Attempt, running: RunningStep, over: AbortSignal): Promise<void> {
+async function recordStart({ outbox, claim, tunnel }: Attempt, running: RunningStep, over: AbortSignal): Promise<void> {
   if (!(await running.hasStarted(over))) return;
   if (running.container !== null) outbox.add({ kind: 'state', reason: 'CONTAINER_STARTED', description: '' });
-  const httpUrl = await running.findHttpUrl().catch(() => null);
+  const { container, job } = claim.step;
+  const isProxied = (container?.http?.requiresAuth ?? false) && (await tunnel.isOffered());
+  const httpUrl = isProxied ? `/jobs/${job.id}/http/` : await running.findHttpUrl().catch(() => null);
   if (httpUrl !== null) outbox.add({ kind: 'state', httpUrl });
 }
 
@@ -322,22 +331,4 @@ async function settle({ metrics, log, outbox }: Attempt): Promise<void> {
 async function report({ client, claim, lease, mask, timeLimits }: Attempt, outcome: Outcome): Promise<Outcome> {
   if (lease.lost.aborted) return { kind: 'NOTHING' };
   return reportOutcome(client, claim.lease.token, masked(outcome, mask), timeLimits.over);
-}
-
-/** Repeats `work` until the signal, one run at a time. */
-async function repeat(periodMilliseconds: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
-  while (!signal.aborted) {
-    await wait(periodMilliseconds, signal).catch(() => {});
-    if (!signal.aborted) await work();
-  }
-}
-
-/** Resolves with null when `signal` is aborted. Never resolves once `over` is. */
-function whenAborted(signal: AbortSignal, over: AbortSignal): Promise<null> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve(null);
-    const stop = () => resolve(null);
-    signal.addEventListener('abort', stop, { once: true });
-    over.addEventListener('abort', () => signal.removeEventListener('abort', stop), { once: true });
-  });
 }

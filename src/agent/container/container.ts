@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import type { StatusReason } from '../../client/generated.ts';
 import { wait } from '../../timing/backoff.ts';
+import { attemptName } from '../../tunnel/protocol.ts';
 import type { StartOptions } from '../attempt/start.ts';
 import { containerWorkFolder, placeFiles } from '../files/folder.ts';
 import { askEngine, engineEnvironment, hasEngine } from '../machine/engine.ts';
@@ -9,10 +9,12 @@ import { gpuEnvironment } from '../machine/gpu-pool.ts';
 import { machineMemoryMb } from '../machine/resources.ts';
 import { ContainerMeter } from '../machine/telemetry.ts';
 import { describeStep } from '../process/environment.ts';
+import { InnerCommands, innerVariable } from '../process/inner-commands.ts';
 import { GroupProcess, type ProcessExit } from '../process/process.ts';
 import { CannotRunError, EngineAwayError, type RunningStep, type StepExit } from '../process/running.ts';
 import { buildArguments, containerName, formatEnvironment, runArguments } from './docker.ts';
 import { listMemoryKills } from './kernel-log.ts';
+import { findContainerPort, findHttpUrl } from './ports.ts';
 
 /** How long the docker program may take once its container has ended, or it was told to end it. */
 const LAST_WORD_SECONDS = 10;
@@ -35,7 +37,8 @@ export async function startContainer(options: StartOptions): Promise<RunningStep
   const name = containerName(step, lease.attempt);
   const { network, isCutOff } = networkOf(options);
   if (isCutOff) note('The port requires authentication, so the container has its own network and cannot reach a gateway on the loopback.');
-  const http = step.container?.http ?? null;
+  const place = { name, network, httpPort: step.container?.http?.port ?? null };
+  const inner = new InnerCommands(attemptName(step.id, lease.attempt));
   // Beside the work folder, which the container sees.
   const envFile = folder.containerEnvironment;
   const env = { ...describeStep(step, lease, options.url, placeFiles(containerWorkFolder)), ...gpuEnvironment(options.gpus) };
@@ -63,7 +66,10 @@ export async function startContainer(options: StartOptions): Promise<RunningStep
     },
   });
   const end = client.exited.then((exit) => describeEnd(name, exit, errors));
-  const exited = end.then(({ exit }) => exit);
+  const exited = end.then(async ({ exit }) => {
+    await inner.end();
+    return exit;
+  });
   return {
     pid: client.pid,
     container: name,
@@ -71,10 +77,18 @@ export async function startContainer(options: StartOptions): Promise<RunningStep
     exited,
     // A container that ended between two looks has run too.
     hasStarted: (over) => Promise.race([waitForStart(name, over), end.then(({ hasRun }) => hasRun)]),
-    async findHttpUrl() {
-      if (http === null) return null;
-      return network === 'HOST' ? `http://${hostname()}:${http.port}` : findPublishedUrl(name, http.port, http.requiresAuth);
-    },
+    findHttpUrl: () => findHttpUrl(place, step.container?.http?.requiresAuth ?? false),
+    findPort: (port) => findContainerPort(place, port),
+    exec: (command, onOutput) =>
+      inner.start(
+        (mark) => ({
+          file: 'docker',
+          args: ['exec', '--interactive', `--env=${innerVariable}=${mark}`, name, ...command],
+          cwd: folder.root,
+          env: engineEnvironment(),
+        }),
+        onOutput,
+      ),
     hold: (isHeld) => client.hold(isHeld),
     async stop(graceSeconds) {
       await askEngine(['stop', '-t', String(Math.ceil(graceSeconds)), name], graceSeconds + LAST_WORD_SECONDS).catch(() => {});
@@ -107,13 +121,6 @@ async function waitForStart(name: string, over: AbortSignal): Promise<boolean> {
     await wait(LOOK_MS, over).catch(() => {});
   }
   return false;
-}
-
-/** The host port that the engine chose. */
-async function findPublishedUrl(name: string, port: number, isPrivate: boolean): Promise<string | null> {
-  const answer = await askEngine(['port', name, `${port}/tcp`], 10).catch(() => '');
-  const published = /:(\d+)$/m.exec(answer)?.[1];
-  return published === undefined ? null : `http://${isPrivate ? '127.0.0.1' : hostname()}:${published}`;
 }
 
 /** Whether its command ran, and how it ended as the history says it. Removes the container. */

@@ -1,6 +1,7 @@
 /** Builds the command lines of the `docker` program from a step's container. */
 import type { ClaimedStepFieldsFragment, ContainerFieldsFragment, LeaseFieldsFragment } from '../../client/generated.ts';
-import { attemptName, containerNameOf, containerWorkFolder } from '../files/folder.ts';
+import { attemptName } from '../../tunnel/protocol.ts';
+import { containerNameOf, containerWorkFolder } from '../files/folder.ts';
 import { CannotRunError } from '../process/running.ts';
 import { splitCommand } from './command.ts';
 
@@ -23,7 +24,7 @@ export interface RunOptions {
 
 /** A container's name: one for each attempt, and always the same for that attempt. */
 export function containerName(step: ClaimedStepFieldsFragment, attempt: number): string {
-  return containerNameOf(attemptName(step, attempt));
+  return containerNameOf(attemptName(step.id, attempt));
 }
 
 /**

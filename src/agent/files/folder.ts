@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { ClaimedStepFieldsFragment } from '../../client/generated.ts';
+import { attemptName } from '../../tunnel/protocol.ts';
 import { formatSettings, type StepPaths } from '../process/environment.ts';
 import { Directory } from './directory.ts';
 import type { NamedFile } from './metrics-reader.ts';
@@ -69,8 +70,7 @@ export function stepsFolder(workDir: string): string {
   return join(workDir, 'steps');
 }
 
-/** An attempt's name on its device: its folder, and with the prefix `trainyard-` its container. */
-export const attemptName = ({ id }: Pick<ClaimedStepFieldsFragment, 'id'>, attempt: number): string => `${id}-${attempt}`;
+/** The container of an attempt, whose name is its folder's. */
 export const containerNameOf = (attempt: string): string => `trainyard-${attempt}`;
 
 /** `root` is the attempt's folder. */
@@ -83,7 +83,7 @@ export const environmentFile = (root: string): string => join(root, 'environment
 export async function createStepFolder(workDir: string, step: ClaimedStepFieldsFragment, attempt: number): Promise<StepFolder> {
   // For the agent's user only: the content belongs to somebody's job.
   await mkdir(stepsFolder(workDir), { recursive: true, mode: 0o700 });
-  const root = join(stepsFolder(workDir), attemptName(step, attempt));
+  const root = join(stepsFolder(workDir), attemptName(step.id, attempt));
   const work = join(root, 'work');
   const paths = placeFiles(work);
   // One by one, each new: a step that ran here before may have put links there.

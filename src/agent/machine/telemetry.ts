@@ -106,15 +106,9 @@ export class ContainerMeter implements Meter {
     return this.#processes === null ? this.#askEngine() : this.#processes.sample();
   }
 
-  /** Undefined: it does not run yet. All processes of a container descend from its first one. */
   async #findProcesses(): Promise<ProcessMeter | null | undefined> {
-    const answer = await askEngine(['inspect', '--format', '{{.State.Pid}} {{.Id}}', this.#name], 10).catch(() => '');
-    const [pid = '0', id = ''] = answer.trim().split(' ');
-    if (!(Number(pid) > 0) || id === '') return undefined;
-    const groups = await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '');
-    if (!groups.includes(id)) return null;
-    const family = new Family({ root: Number(pid) });
-    return new ProcessMeter(() => family.list(), this.#hasGpus);
+    const family = await findContainerFamily(this.#name);
+    return family && new ProcessMeter(() => family.list(), this.#hasGpus);
   }
 
   async #askEngine(): Promise<TelemetryEntry | null> {
@@ -122,6 +116,18 @@ export class ContainerMeter implements Meter {
     const stats = parseContainerStats(await askEngine(args, 10).catch(() => ''));
     return stats === null ? null : { at: new Date().toISOString(), ...stats };
   }
+}
+
+/**
+ * The processes of a container, which all descend from its first one. Null: they do not run on this
+ * machine. Undefined: it does not run yet.
+ */
+export async function findContainerFamily(name: string): Promise<Family | null | undefined> {
+  const answer = await askEngine(['inspect', '--format', '{{.State.Pid}} {{.Id}}', name], 10).catch(() => '');
+  const [pid = '0', id = ''] = answer.trim().split(' ');
+  if (!(Number(pid) > 0) || id === '') return undefined;
+  const groups = await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '');
+  return groups.includes(id) ? new Family({ root: Number(pid) }) : null;
 }
 
 /** Parses `12.50%|34.2MiB / 7.6GiB`, as docker stats prints it. Null for anything else. */

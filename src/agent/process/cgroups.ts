@@ -165,6 +165,11 @@ export class Cgroup implements Enclosure {
     return { file: '/bin/sh', args: ['-c', script, 'sh', ...this.#folders, file, ...args] };
   }
 
+  /** A group in each of its groups. */
+  within(name: string): Enclosure {
+    return new Cgroup(this.#folders.map((folder) => join(folder, name)));
+  }
+
   async list(): Promise<ReadonlySet<number>> {
     const lists = await Promise.all(this.#folders.map(listProcesses));
     return new Set(lists.flat());

@@ -19,6 +19,11 @@ export interface Enclosure {
    * how the command ended: `E` and an exit code, or `S` and a signal number.
    */
   readonly keepers: number;
+  /**
+   * An enclosure within this one for another command of the step, with this unique name. `pid`: the
+   * process that `enclose` started. What is inside ends with this one, and can be ended before.
+   */
+  within(name: string, pid: number): Enclosure;
   /** The processes that are certainly inside. */
   list(): Promise<ReadonlySet<number>>;
   /**
@@ -51,6 +56,11 @@ export class Subreaper implements Enclosure {
 
   enclose({ file, args }: CommandLine): CommandLine {
     return { file: 'perl', args: ['-e', subreaperScript, String(prctlNumbers[process.arch]), file, ...args] };
+  }
+
+  /** Adopts for itself. The step ends it, because it knows the mark of its processes. */
+  within(): Enclosure {
+    return new Subreaper();
   }
 
   async list(): Promise<ReadonlySet<number>> {

@@ -90,7 +90,7 @@ async function tryOut(workDir: string, enclosureOf: (root: string) => Isolation)
   }
 }
 
-interface Inside {
+interface Setup {
   readonly work: string;
   readonly workDir: string;
   /** A name, or a number that has none. */
@@ -102,19 +102,25 @@ interface Inside {
 class Isolation implements Enclosure {
   /** `unshare`, and the first process of the namespace. */
   readonly keepers = 2;
-  readonly #inside: Inside;
+  readonly #setup: Setup;
 
-  constructor(inside: Inside) {
-    this.#inside = inside;
+  constructor(setup: Setup) {
+    this.#setup = setup;
   }
 
   async open(): Promise<void> {}
 
   enclose({ file, args }: CommandLine): CommandLine {
-    const { work, workDir, user, hasName } = this.#inside;
-    const groups = hasName ? '--init-groups' : '--clear-groups';
+    const { work, workDir, user } = this.#setup;
     const unshare = ['--mount', '--pid', '--ipc', '--fork', '--kill-child', '--mount-proc'];
-    return { file: 'unshare', args: [...unshare, '/bin/sh', '-c', firstProcess, 'sh', work, workDir, user, groups, file, ...args] };
+    return {
+      file: 'unshare',
+      args: [...unshare, '/bin/sh', '-c', firstProcess, 'sh', work, workDir, user, groupsOf(this.#setup), file, ...args],
+    };
+  }
+
+  within(_name: string, pid: number): Enclosure {
+    return new Inside(this.#setup, pid);
   }
 
   async list(): Promise<ReadonlySet<number>> {
@@ -129,9 +135,58 @@ class Isolation implements Enclosure {
   }
 
   async close(): Promise<void> {
-    this.#inside.leave();
+    this.#setup.leave();
   }
 }
+
+/** Another command in the namespaces of an isolated step, as its user. */
+class Inside implements Enclosure {
+  readonly keepers = 0;
+  readonly #setup: Setup;
+  readonly #pid: number;
+
+  constructor(setup: Setup, pid: number) {
+    this.#setup = setup;
+    this.#pid = pid;
+  }
+
+  async open(): Promise<void> {}
+
+  enclose({ file, args }: CommandLine): CommandLine {
+    // Without the first process there is no namespace to enter, and `nsenter` says so.
+    const [first = 0] = childrenOf(this.#pid);
+    const enter = [`--target=${first}`, '--mount', '--pid', '--ipc'];
+    return {
+      file: 'nsenter',
+      args: [...enter, '/bin/sh', '-c', furtherProcess, 'sh', this.#setup.user, groupsOf(this.#setup), file, ...args],
+    };
+  }
+
+  within(): Enclosure {
+    return this;
+  }
+
+  async list(): Promise<ReadonlySet<number>> {
+    return new Set();
+  }
+
+  async kill(): Promise<void> {}
+
+  async close(): Promise<void> {}
+}
+
+const groupsOf = ({ hasName }: Setup) => (hasName ? '--init-groups' : '--clear-groups');
+
+/** The command is the step's user, with no more rights than the step. */
+const become = 'setpriv --reuid "$user" --regid "$group" "$groups" --no-new-privs --inh-caps=-all --bounding-set=-all -- "$@"';
+const findGroup = 'group=$(id -g "$user" 2>/dev/null || echo "$user")';
+
+const furtherProcess = `
+user=$1 groups=$2
+shift 2
+${findGroup}
+cd ${isolatedWorkFolder} && exec ${become}
+`;
 
 /**
  * The first process of the namespace. It binds the work folder as its current directory, because
@@ -144,7 +199,7 @@ work=$1 hidden=$2 user=$3 groups=$4
 shift 4
 prepare() {
   cd "$work" &&
-  group=$(id -g "$user" 2>/dev/null || echo "$user") &&
+  ${findGroup} &&
   chown -R -h "$user:$group" . &&
   mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs /tmp &&
   mkdir ${isolatedWorkFolder} &&
@@ -155,7 +210,7 @@ prepare() {
   cd ${isolatedWorkFolder}
 }
 if prepare; then
-  setpriv --reuid "$user" --regid "$group" "$groups" --no-new-privs --inh-caps=-all --bounding-set=-all -- "$@" 3>&-
+  ${become} 3>&-
   code=$?
 else
   echo "trainyard: the step could not be isolated, and was not started" >&2

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Enclosure } from './enclosure.ts';
 import { Family } from './family.ts';
@@ -22,6 +22,8 @@ export interface ProcessOptions {
   /** The whole environment: nothing is inherited. */
   readonly env: Readonly<Record<string, string>>;
   readonly onOutput: (stream: 'STDOUT' | 'STDERR', bytes: Buffer) => void;
+  /** Whether something will write to its stdin. Default: it reads nothing. */
+  readonly takesInput?: boolean;
   /**
    * A variable of `env`, as `NAME=value`, that no other program on this machine is given. It
    * identifies this program's processes.
@@ -96,7 +98,7 @@ export class GroupProcess {
         env: options.env,
         // A new session and process group, whose id is the child's pid.
         detached: true,
-        stdio: ['ignore', 'pipe', 'pipe', ...told],
+        stdio: [options.takesInput ? 'pipe' : 'ignore', 'pipe', 'pipe', ...told],
       });
     } catch (error) {
       // An argument or variable that exec refuses: it contains NUL, or all of them are too long.
@@ -112,6 +114,11 @@ export class GroupProcess {
       throw new SpawnError(`${file} could not be started: ${error.message}`, { cause: error });
     }
     return new GroupProcess(child, pid, options);
+  }
+
+  /** Its stdin, if it takes input. */
+  get stdin(): Writable | null {
+    return this.#child.stdin;
   }
 
   /** Its running processes. */

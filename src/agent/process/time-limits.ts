@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { wait } from '../../timing/backoff.ts';
 import type { LeaseKeeper } from '../attempt/lease.ts';
 
 /**
@@ -95,4 +96,22 @@ export class TimeLimits {
     if (stop.aborted) begin();
     else stop.addEventListener('abort', begin, { once: true });
   }
+}
+
+/** Repeats `work` until the signal, one run at a time. */
+export async function repeat(periodMilliseconds: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  while (!signal.aborted) {
+    await wait(periodMilliseconds, signal).catch(() => {});
+    if (!signal.aborted) await work();
+  }
+}
+
+/** Resolves with null when `signal` is aborted. Never resolves once `over` is. */
+export function whenAborted(signal: AbortSignal, over: AbortSignal): Promise<null> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve(null);
+    const stop = () => resolve(null);
+    signal.addEventListener('abort', stop, { once: true });
+    over.addEventListener('abort', () => signal.removeEventListener('abort', stop), { once: true });
+  });
 }

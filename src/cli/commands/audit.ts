@@ -22,6 +22,9 @@ const known: Readonly<Record<AuditAction, true>> = {
   APPLICATION_DELETED: true,
   JOB_DELETED: true,
   FRAGMENT_DELETED: true,
+  HTTP_OPENED: true,
+  COMMAND_RUN: true,
+  PORT_FORWARDED: true,
 };
 const actions = Object.keys(known) as AuditAction[]; // the keys of this record
 

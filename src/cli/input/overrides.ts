@@ -25,8 +25,7 @@ export interface OpenCommandLine {
  * settings.
  */
 export function takeSettingFlags(flags: FlagSet, argv: readonly string[]): OpenCommandLine {
-  const end = argv.indexOf('--');
-  const words = end < 0 ? argv : argv.slice(0, end);
+  const { argv: words, commandLine } = splitCommandLine(argv);
   const kept: string[] = [];
   const settings: SettingFlag[] = [];
   for (let index = 0; index < words.length; index += 1) {
@@ -49,10 +48,16 @@ export function takeSettingFlags(flags: FlagSet, argv: readonly string[]): OpenC
       index += 1;
     }
   }
-  const commandLine = end < 0 ? [] : argv.slice(end + 1);
-  // Perhaps an unset shell variable. The job would have nothing to run and would wait for ever.
-  if (end >= 0 && !commandLine[0]) throw new UsageError('No command follows --.');
   return { argv: kept, settings, commandLine };
+}
+
+/** Separates the words after `--`. */
+export function splitCommandLine(argv: readonly string[]): Omit<OpenCommandLine, 'settings'> {
+  const end = argv.indexOf('--');
+  const commandLine = end < 0 ? [] : argv.slice(end + 1);
+  // Perhaps an unset shell variable. A job would have nothing to run and would wait for ever.
+  if (end >= 0 && !commandLine[0]) throw new UsageError('No command follows --.');
+  return { argv: end < 0 ? argv : argv.slice(0, end), commandLine };
 }
 
 function splitFlag(word: string): [name: string, inline: string | undefined] {

@@ -21,16 +21,17 @@ export interface AuditSubject {
   readonly projectId: string | null;
 }
 
-/** Records a change, in its transaction. */
+/** Records a change, in its transaction. Returns the id of the entry. */
 export async function audit(
   { tx, domain, now, actor, keyId, requestId }: Change,
   action: AuditAction,
   { type, id, name, projectId }: AuditSubject,
   changes: AuditChanges = {},
-): Promise<void> {
+): Promise<string> {
+  const entryId = domain.ids.next('AuditEntry');
   await insertRows(tx, insertAuditEntry, [
     {
-      id: domain.ids.next('AuditEntry'),
+      id: entryId,
       at: now,
       actor,
       actorKeyId: keyId,
@@ -43,6 +44,7 @@ export async function audit(
       requestId,
     },
   ]);
+  return entryId;
 }
 
 /**

@@ -78,9 +78,12 @@ export const operations = {
     deleteFragment: { needs: 'deleteFragments', within: 'JOB and lease: files of the job' },
     deleteJob: { needs: 'deleteJob' },
     deleteProject: { needs: 'deleteProject' },
+    execInStep: { needs: 'enterSteps', within: 'a step that runs' },
     failStep: { needs: 'useLease', within: underLease },
+    forwardPort: { needs: 'enterSteps', within: 'a step that runs' },
     inviteDevice: { needs: 'inviteDevices' },
     joinDevice: { needs: 'joinDevice', within: 'a join link: one device, once' },
+    openHttp: { needs: 'openHttp', within: 'a step that runs and has an HTTP port' },
     registerDevice: {
       needs: 'registerDevice',
       within: 'a DEVICE key: under the name of its own device; of no project: by a key of all projects',
@@ -165,5 +168,8 @@ export const endpoints: Readonly<Record<string, Pick<Operation, 'forAllProjects'
   },
   'GET /metrics': { needs: 'readMetrics', forAllProjects: true, within: 'at its own address, if one is set, without a key' },
   'GET /health/live, /health/ready': {},
+  '/jobs/ID/http/…': { needs: 'openHttp', within: 'or with the path that openHttp makes, until it, its key or the attempt ends' },
+  'WebSocket on /steps/session': { within: 'a token of execInStep or forwardPort, until it, its key or the attempt ends' },
+  'GET /tunnel': { needs: 'openTunnel', within: 'to its own steps' },
   'POST, DELETE /session': { needs: 'ask', within: 'a session is its key, for twelve hours at most; pages of the gateway only' },
 };

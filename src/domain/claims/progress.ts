@@ -95,7 +95,9 @@ function checkProgress(domain: Domain, input: ReportProgressInput): void {
   checkTelemetry(checks, ['telemetry'], input.telemetry);
   checkLog(checks, ['log'], input.log);
   for (const field of ['httpUrl', 'sshServer', 'internalHostname'] as const) checks.text([field], input[field], 2_048);
-  if (input.httpUrl && !/^https?:\/\//i.test(input.httpUrl)) checks.refuse(['httpUrl'], 'must start with http:// or https://.');
+  // The path is the gateway's own: an agent with a tunnel reports it.
+  if (input.httpUrl && !/^https?:\/\/|^\/jobs\/job_\w{26}\/http\/$/i.test(input.httpUrl))
+    checks.refuse(['httpUrl'], 'must start with http:// or https://, or be /jobs/ID/http/.');
   if (input.gitCommit && !COMMIT.test(input.gitCommit)) checks.refuse(['gitCommit'], 'must be 40 or 64 hexadecimal digits in lower case.');
   checks.done();
   if (input.leaseSeconds !== null && input.leaseSeconds !== undefined) checkLeaseSeconds(domain, input.leaseSeconds);

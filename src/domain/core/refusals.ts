@@ -123,6 +123,11 @@ export const wrongState = {
 
   step: ({ number, status }: Pick<StepRow, 'number' | 'status'>, allowed: readonly string[]) =>
     invalidState(`Step ${number} is ${status}.`, status, allowed),
+  /** A step that nothing can enter: it is not held, or by no device. */
+  stepNotRunning: ({ number, status }: Pick<StepRow, 'number' | 'status'>) =>
+    invalidState(`Step ${number} is ${status}. Only a step that runs on a device can be entered.`, status, ['RUNNING', 'CANCELLING']),
+  noStepRuns: ({ status }: Job) => invalidState(`The job is ${status}, and none of its steps runs on a device.`, status, ['RUNNING']),
+  noHttpPort: ({ status }: Job) => invalidState('No running step of the job has an HTTP port. Declare one in container.http.', status),
   round: ({ number, status }: { number: number; status: string }, allowed: readonly string[]) =>
     invalidState(`Round ${number} is ${status}.`, status, allowed),
   participant: ({ status }: { status: string }, allowed: readonly string[]) => invalidState(`The device is ${status}.`, status, allowed),
@@ -192,6 +197,7 @@ export const wrongInput = {
   jobOfOtherLease: () => invalidInput(['jobId'], "must be the job of the lease's step."),
   stepOfOtherLease: () => invalidInput(['stepNumber'], "must be the number of the lease's step."),
   noStep: ({ stepCount }: Pick<JobRow, 'stepCount'>) => invalidInput(['stepNumber'], `The job has ${stepCount} steps, numbered from 0.`),
+  severalStepsRun: () => invalidInput(['stepNumber'], 'Several steps of the job run. Name one.'),
   noPinnedDevice: (path: readonly string[], id: string) => invalidInput(path, `There is no device ${id} in the job's project.`),
 
   noModel: (id: string) => invalidInput(['modelId'], `There is no model ${id} in the project.`),

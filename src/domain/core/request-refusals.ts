@@ -43,6 +43,9 @@ export const invalidKey = () =>
 export const keyEnded = (why: 'expired' | 'revoked') => unauthenticated(why === 'expired' ? 'The key expired.' : 'The key was revoked.');
 export const noConnectionInit = () => unauthenticated('Send connection_init first.');
 
+export const invalidSessionToken = () =>
+  unauthenticated('Send the token of execInStep or forwardPort as the first message. It is valid until it, its key or the attempt ends.');
+
 /** FORBIDDEN. `what` continues "may not". */
 export const forbidden = (what: string) => new RequestRefused('FORBIDDEN', `This key may not ${what}.`);
 export const foreignOrigin = () =>
@@ -55,6 +58,9 @@ export const foreignOrigin = () =>
 export const gone = (what: string, id: string) => new RequestRefused('NOT_FOUND', `The ${what} ${id} was deleted in the meantime.`);
 /** NOT_FOUND for the URL of a fragment. */
 export const noFile = () => new RequestRefused('NOT_FOUND', 'There is no such fragment, or this URL is not valid any more.');
+
+/** NOT_FOUND for a job whose HTTP port is asked for. */
+export const noJobHere = (id: string) => new RequestRefused('NOT_FOUND', `There is no job ${id}.`);
 
 /** PERSISTED_QUERY_NOT_FOUND. Apollo Client and urql recognize this message. */
 export const unknownHash = () => new RequestRefused('PERSISTED_QUERY_NOT_FOUND', 'PersistedQueryNotFound');
@@ -104,6 +110,9 @@ export const badRequest = {
   // HTTP
   nothingHere: () => bad('There is nothing at this path. GraphQL is at /graphql.'),
   method: () => bad('Use POST, or GET for queries.'),
+  stepPageOnly: () => bad('What a step serves is opened as a page, and is no part of a page of the gateway.'),
+  serviceWorker: () => bad('A step has no service workers: one would answer for the gateway.'),
+  linkEnded: () => bad('This link has ended: it, its key or the attempt of the step. Make another with openHttp.'),
   sessionMethod: () => bad('Use POST to open a session, or DELETE to end it.'),
   fileMethod: () => bad('Use PUT, GET or HEAD for a fragment.'),
   mutationByGet: () => bad('Send mutations with POST.'),
@@ -216,6 +225,12 @@ export const limitExceeded = {
       asked,
       retryAfterMs,
     }),
+  passages: (allowed: number) =>
+    overloaded(`This key has ${allowed} requests and sessions in running steps, which is the most it may have.`),
+  passageBytes: (allowed: number) =>
+    exceeded('passageBytes', `A request or session in a running step may have ${allowed} bytes.`, { allowed, asked: null }),
+  passageTime: (ms: number) =>
+    exceeded('passageMs', `A request or session in a running step may take ${ms} ms.`, { allowed: ms, asked: null }),
   streams: (allowed: number) =>
     exceeded('socketsPerKey', 'This key has too many sockets and streams open.', { allowed, asked: allowed + 1 }),
   socketsWithoutKey: (allowed: number) =>

@@ -47,6 +47,9 @@ export const auditActions = [
   'APPLICATION_DELETED',
   'JOB_DELETED',
   'FRAGMENT_DELETED',
+  'HTTP_OPENED',
+  'COMMAND_RUN',
+  'PORT_FORWARDED',
 ] as const;
 export type AuditAction = (typeof auditActions)[number];
 

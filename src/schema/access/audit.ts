@@ -32,6 +32,9 @@ const AuditAction = describeEnum<AuditActionWord>('AuditAction', 'An action that
   APPLICATION_DELETED: 'An application was deleted.',
   JOB_DELETED: 'A job was deleted with its files and events.',
   FRAGMENT_DELETED: 'A single file was deleted.',
+  HTTP_OPENED: 'A link to the HTTP port of a running step was made.',
+  COMMAND_RUN: 'A command was run in the environment of a running step. `changes` has its words, cut after 1,000 characters.',
+  PORT_FORWARDED: 'A port of a running step was forwarded to a client.',
 });
 
 const AuditSubjectType = describeEnum<AuditSubjectTypeWord>('AuditSubjectType', 'The type of object that an audit entry is about.', {
@@ -45,8 +48,8 @@ const AuditSubjectType = describeEnum<AuditSubjectTypeWord>('AuditSubjectType', 
 
 const AuditEntry = builder.objectRef<AuditEntryRow>('AuditEntry').implement({
   description:
-    'One action in the audit trail: who did what to which object. The trail covers objects that have no events, and deletions of ' +
-    'jobs and files. An entry is stored in the transaction of its action, never changes, and outlives its object. A refused ' +
+    'One action in the audit trail: who did what to which object. The trail covers objects that have no events, deletions of ' +
+    'jobs and files, and what enters a running step. An entry is stored in the transaction of its action, never changes, and outlives its object. A refused ' +
     "action has no entry because it changed nothing: the gateway's log has it.",
   interfaces: [Node],
   fields: (t) => ({

@@ -148,7 +148,9 @@ Job.implement({
     }),
     httpUrl: t.exposeString('httpUrl', {
       nullable: true,
-      description: 'The URL where it can be opened in a browser. Set while a step runs that reported one.',
+      description:
+        'The URL where it can be opened in a browser. Set while a step runs that reported one. A path is relative to the ' +
+        "gateway's address: the gateway passes requests with a key on to the step, and `openHttp` makes a link for a browser.",
     }),
     sshServer: t.exposeString('sshServer', { nullable: true, description: 'The SSH address, if its step reported one.' }),
     internalHostname: t.exposeString('internalHostname', {

@@ -52,6 +52,7 @@ export class ServerInstruments {
     name: 'trainyard_fragment_transfers_total',
     help: 'Uploads and downloads of fragments by status; gone: interrupted',
   });
+  readonly tunnels = new Level({ name: 'trainyard_tunnels_open', help: 'Agents that have a tunnel to this gateway' });
 
   all(): readonly Instrument[] {
     return Object.values(this);

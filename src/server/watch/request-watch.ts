@@ -43,7 +43,13 @@ export class RequestWatch {
     if (!this.#log.has('debug')) return;
     const ms = Math.round((performance.now() - began) * 10) / 10;
     // Without the query string: it has the signature of a fragment, or the variables of a GET.
-    this.#log.debug('A request was answered.', { requestId: call.id, method, path: path.slice(0, 200), status: status() || 'gone', ms });
+    this.#log.debug('A request was answered.', {
+      requestId: call.id,
+      method,
+      path: withoutToken(path).slice(0, 200),
+      status: status() || 'gone',
+      ms,
+    });
   }
 
   #countOf(endpoint: string, status: number): Count {
@@ -60,6 +66,9 @@ export class RequestWatch {
     return count;
   }
 }
+
+/** The path of a link to a running step has a token, and whoever has that could use it. */
+const withoutToken = (path: string): string => path.replace(/^(\/jobs\/\w+\/http)~[^/]*/, '$1~…');
 
 function endpointOf(path: string): string {
   const end = path.indexOf('/', 1);

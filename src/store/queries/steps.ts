@@ -1,9 +1,11 @@
 /** Steps with their attempts and demands, and the items of jobs. */
-import { and, asc, getTableColumns, inArray } from 'drizzle-orm';
-import { isWord } from '../schema/columns.ts';
+import { and, asc, eq, getTableColumns, inArray } from 'drizzle-orm';
+import { heldStepStatuses } from '../../domain/core/lifecycle.ts';
+import { isOneOf, isWord } from '../schema/columns.ts';
 import type { AttemptRow, JobItemRow, QueueRow, StepRow, Tables } from '../schema/tables.ts';
 import { batch } from '../statements/batch.ts';
 import { forEachChoice, pickColumns } from '../statements/choice.ts';
+import { type Placeholder, statement } from '../store.ts';
 
 /**
  * A step for readers, without the state of its lease and its counters. They are a third of its
@@ -63,6 +65,19 @@ export const stepsOfJobs = forEachChoice((choice) =>
     { isList: true },
   ),
 );
+
+/** The first steps of a job that are held, by number. */
+export const heldSteps = statement('held steps of job', (db, t, $: Placeholder<{ jobId: string }>) =>
+  db
+    .select()
+    .from(t.steps)
+    .where(and(eq(t.steps.jobId, $('jobId')), isOneOf(t.steps.status, heldStepStatuses)))
+    .orderBy(asc(t.steps.number))
+    .limit(MOST_HELD),
+);
+
+/** More run at once in federated jobs alone, where they are looked up by their numbers. */
+const MOST_HELD = 100;
 
 /** Ordered by number. */
 export const attemptsOfSteps = batch<AttemptRow>(
