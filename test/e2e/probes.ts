@@ -93,6 +93,8 @@ export const mutations: Documents<'Mutation'> = {
   createApiKey: ({ job }) => change('createApiKey', `name: "k", kind: WATCH, jobId: "${job}"`),
   createApplication: ({ project }) => change('createApplication', `name: "of ${project}"`),
   createExperiment: ({ project }) => change('createExperiment', `projectId: "${project}", name: "e"`),
+  createModel: ({ project }) => change('createModel', `projectId: "${project}", name: "m"`),
+  createModelVersion: ({ model, file }) => change('createModelVersion', `modelId: "${model}", fragmentId: "${file}"`),
   createFragment: ({ job, leaseToken }) =>
     change('createFragment', `jobId: "${job}", leaseToken: "${leaseToken}", filename: "new", type: DATA, text: "t"`),
   createJob: ({ project }) => change('createJob', `projectId: "${project}", name: "j"`),

@@ -169,6 +169,8 @@ const changes: Record<string, Row> = {
     ({ foreign }) => mutate('createExperiment', `projectId: "${foreign.project}", name: "e"`),
     strangersAlone,
   ],
+  'make a model': [({ project }) => mutate('createModel', `projectId: "${project}", name: "m"`), editorsAlone],
+  'make a model in another project': [({ foreign }) => mutate('createModel', `projectId: "${foreign.project}", name: "m"`), strangersAlone],
   'make a job': [({ project }) => mutate('createJob', `projectId: "${project}", name: "j"`), editorsAlone],
   'make a job in another project': [({ foreign }) => mutate('createJob', `projectId: "${foreign.project}", name: "j"`), strangersAlone],
   'make a job that waits for a device of another project': [
@@ -188,6 +190,10 @@ const changes: Record<string, Row> = {
   'change its own job': [
     ({ own }) => mutate('updateJob', `jobId: "${own}", statusMessage: "m"`),
     'FORBIDDEN done NOT_FOUND FORBIDDEN done done FORBIDDEN',
+  ],
+  'make its own job one of another type': [
+    ({ own }) => mutate('updateJob', `jobId: "${own}", type: VALIDATION`),
+    'FORBIDDEN INVALID_STATE NOT_FOUND FORBIDDEN FORBIDDEN FORBIDDEN FORBIDDEN',
   ],
   'put its own job first': [({ own }) => mutate('updateJob', `jobId: "${own}", priority: 9`), editorsAlone],
   'change another job': [

@@ -936,6 +936,10 @@ class CreateJobInput(_CreateJobInput, total=False):
     """
     settingsOverrides: Optional[Sequence[SettingOverrideInput]]
     """Single settings that override `settings`, applied in order."""
+    startModelId: Optional[str]
+    """A model of its project, whose newest version it starts from. Its application must support
+    continual training. Cannot be combined with `startModelVersionId`.
+    """
     startModelVersionId: Optional[str]
     """The model version that it starts from. Its application must support continual training."""
     steps: Optional[Sequence[StepInput]]
@@ -952,6 +956,11 @@ class _UpdateJobInput(TypedDict):
 class UpdateJobInput(_UpdateJobInput, total=False):
     """The changes. A field that is left out or null stays unchanged."""
 
+    applicationId: Optional[str]
+    """Another application. Its items are then `items` and the defaults of that application;
+    `settings` have to be given where it has a schema for them. What its steps run stays. Only
+    before its first step is claimed.
+    """
     datasetId: Optional[str]
     """The dataset that it uses. Only before its first step is claimed."""
     datasetVersionId: Optional[str]
@@ -972,8 +981,18 @@ class UpdateJobInput(_UpdateJobInput, total=False):
     """Its new priority. It applies to its queued steps too."""
     settings: Optional[Mapping[str, Any]]
     """Replaces its settings. Only before its first step is claimed."""
+    startModelId: Optional[str]
+    """Another model of its project, whose newest version it starts from, as in createJob. Not in
+    a federated job. Only before its first step is claimed.
+    """
+    startModelVersionId: Optional[str]
+    """Another model version to start from, as in createJob. Not in a federated job. Only before
+    its first step is claimed.
+    """
     statusMessage: Optional[str]
     """What it is doing, for people."""
+    type: Optional[JobType]
+    """Its purpose. Only before its first step is claimed."""
 
 
 class _CancelJobInput(TypedDict):
@@ -3963,8 +3982,8 @@ UPDATE_JOB: "Operation[UpdateJobVariables, UpdateJobPayload]" = Operation(
         ]
     ),
 )
-"""Changes a job's own fields. Items, settings and dataset can be changed only until the first
-step is claimed.
+"""Changes a job's own fields. What it runs with (its items, settings, dataset, type, application
+and start model) can be changed only until the first step is claimed.
 """
 
 

@@ -208,6 +208,8 @@ const answers: Readonly<Record<string, Row>> = {
   CreateExperimentPayload: answered('experiment'),
   CreateFragmentPayload: answered('fragment uploadExpiresAt uploadUrl'),
   CreateJobPayload: answered('isReplay job token'),
+  CreateModelPayload: answered('model'),
+  CreateModelVersionPayload: answered('version'),
   CreateProjectPayload: answered('project'),
   DeleteApplicationPayload: answered('deletedApplicationId'),
   DeleteDevicePayload: answered('deletedDeviceId'),

@@ -72,6 +72,8 @@ export const operations = {
     createExperiment: { needs: 'createExperiment' },
     createFragment: { needs: 'writeFragments', within: 'DEVICE: under a lease; JOB and lease: files of the job' },
     createJob: { needs: 'createJob' },
+    createModel: { needs: 'createModel' },
+    createModelVersion: { needs: 'createModel' },
     createProject: { needs: 'createProject', forAllProjects: true },
     deleteApplication: { needs: 'writeApplications', forAllProjects: true },
     deleteDevice: { needs: 'deleteDevice' },
@@ -102,7 +104,7 @@ export const operations = {
     updateApiKey: { needs: 'changeJobKeys', within: 'EDITOR: keys of kind JOB and WATCH' },
     updateApplication: { needs: 'writeApplications', forAllProjects: true },
     updateDevice: { needs: 'updateDevice', within: ofDevice },
-    updateJob: { needs: 'updateJob', within: '`priority`: not by a key of the job' },
+    updateJob: { needs: 'updateJob', within: '`priority`, `type`, `applicationId` and the start model: not by a key of the job' },
     updateProject: { needs: 'updateProject' },
   },
   Subscription: {

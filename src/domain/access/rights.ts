@@ -48,6 +48,7 @@ const table = {
   deleteProject: { holders: admins, text: 'delete projects' },
   writeApplications: { holders: editors, text: 'change the catalogue' },
   createExperiment: { holders: editors, text: 'create experiments' },
+  createModel: { holders: editors, text: 'create models and their versions' },
   createJob: { holders: editors, text: 'create jobs' },
   updateJob: { holders: [...editors, ...jobs], text: 'change jobs' },
   setPriority: { holders: editors, text: 'change the priority of jobs' },

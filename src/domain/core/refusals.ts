@@ -201,9 +201,15 @@ export const wrongInput = {
   noPinnedDevice: (path: readonly string[], id: string) => invalidInput(path, `There is no device ${id} in the job's project.`),
 
   noModel: (id: string) => invalidInput(['modelId'], `There is no model ${id} in the project.`),
-  noModelVersion: (id: string) => invalidInput(['startModelVersionId'], `There is no model version ${id} in the project.`),
-  noContinualTraining: () =>
-    invalidInput(['startModelVersionId'], 'needs an application that supports continual training (supportsContinualTraining).'),
+  noStart: (field: 'startModelId' | 'startModelVersionId', id: string) =>
+    invalidInput(
+      [field],
+      field === 'startModelId'
+        ? `There is no model ${id} with a version in the project.`
+        : `There is no model version ${id} in the project.`,
+    ),
+  noContinualTraining: (field: 'startModelId' | 'startModelVersionId') =>
+    invalidInput([field], 'needs an application that supports continual training (supportsContinualTraining).'),
   noFragment: (path: readonly string[], id: string) => invalidInput(path, `There is no fragment ${id} in the project.`),
   fragmentIsNoModel: (path: readonly string[], { id, type }: Pick<FragmentRow, 'id' | 'type'>) =>
     invalidInput(path, `The fragment ${id} is of type ${type}. Name a fragment of type MODEL.`),

@@ -4,7 +4,6 @@ import {
   insertModel,
   insertModelVersion,
   lockModel,
-  modelVersionById,
   newestModelOfJob,
   newestVersionNumber,
   touchModel,
@@ -60,15 +59,4 @@ async function addModel({ tx, domain, now }: Change, job: JobRow): Promise<Model
 export async function requireOwnModel({ tx }: Change, projectId: string, modelId: string): Promise<void> {
   const [model] = await tx.run(lockModel, { id: modelId });
   if (model?.projectId !== projectId) throw wrongInput.noModel(modelId);
-}
-
-/**
- * The fragment of the model version that a job starts from. Throws if its application does not
- * support continual training, or the version belongs to another project.
- */
-export async function startOf({ tx }: Change, projectId: string, versionId: string, supportsContinualTraining: boolean): Promise<string> {
-  if (!supportsContinualTraining) throw wrongInput.noContinualTraining();
-  const [found] = await tx.run(modelVersionById, { id: versionId });
-  if (found?.projectId !== projectId) throw wrongInput.noModelVersion(versionId);
-  return found.version.fragmentId;
 }

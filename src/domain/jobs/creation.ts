@@ -20,7 +20,7 @@ import { isTerminalJob } from '../core/lifecycle.ts';
 import { NotFound, wrongState } from '../core/refusals.ts';
 import type { JobInitiator } from '../core/vocabulary.ts';
 import { beginFederation } from '../federation/federation.ts';
-import { requireOwnModel, startOf } from '../files/models.ts';
+import { requireOwnModel } from '../files/models.ts';
 import { makeSteps } from '../steps/planning.ts';
 import { applicationFor, readApplication } from './applications.ts';
 import { codeColumns, type JobCodeInput } from './code.ts';
@@ -37,6 +37,7 @@ import {
   withoutBlankIds,
 } from './input.ts';
 import { withJudgement } from './settings.ts';
+import { startOf } from './start.ts';
 
 export interface CreatedJob {
   readonly job: JobRow;
@@ -142,12 +143,14 @@ async function replayed({ tx }: Change, [id = '']: readonly string[]): Promise<C
 async function namedStart(
   change: Change,
   principal: Principal,
-  { projectId, startModelVersionId, federation, application }: KeptInput,
-): Promise<string | null> {
-  if (startModelVersionId) return startOf(change, projectId, startModelVersionId, application?.supportsContinualTraining ?? false);
+  input: KeptInput,
+): Promise<Pick<JobRow, 'startModelId' | 'startModelVersionId'>> {
+  const { projectId, federation, application } = input;
+  const version = await startOf(change, projectId, input, application?.supportsContinualTraining ?? false);
+  if (version) return { startModelId: version.fragmentId, startModelVersionId: version.id };
   const id = federation?.startModelFragmentId?.trim() || null;
   if (id !== null) await requireModel(change.tx, principal, projectId, id, ['federation', 'startModelFragmentId']);
-  return id;
+  return { startModelId: id, startModelVersionId: null };
 }
 
 async function makeJob(
@@ -163,7 +166,7 @@ async function makeJob(
   const place = input.experimentId
     ? await enterExperiment(change, input.projectId, input.experimentId)
     : { isBlocked: false, startModelId: null };
-  const startModelId = (await namedStart(change, principal, input)) ?? place.startModelId;
+  const start = await namedStart(change, principal, input);
   const code = await codeColumns(change, principal, input.projectId, input.code);
   const fields = newJobFields(input);
   const { scheduleTimeoutSeconds } = fields;
@@ -185,8 +188,8 @@ async function makeJob(
     applicationId: input.applicationId ?? null,
     experimentId: input.experimentId ?? null,
     modelId: input.modelId ?? null,
-    startModelVersionId: input.startModelVersionId ?? null,
-    startModelId,
+    startModelVersionId: start.startModelVersionId,
+    startModelId: start.startModelId ?? place.startModelId,
     isFederated: input.federation != null,
     ...code,
     input: again as unknown as Record<string, unknown>, // a plain object: kept as JSON

@@ -13,13 +13,13 @@ import { checkCode, type JobCodeInput } from './code.ts';
 import { checkJobFields, type NewJobFields } from './fields.ts';
 import { type CheckedItem, checkItems, type JobItemInput } from './items.ts';
 import { checkSettings, type EffectiveSettings, type Judgement, judgeSettings, type SettingOverride } from './settings.ts';
+import { checkStart, type NamedStart } from './start.ts';
 
-export interface CreateJobInput extends NewJobFields {
+export interface CreateJobInput extends NewJobFields, NamedStart {
   projectId: string;
   experimentId?: Optional<string>;
   applicationId?: Optional<string>;
   modelId?: Optional<string>;
-  startModelVersionId?: Optional<string>;
   type?: Optional<JobType>;
   initiator?: Optional<JobInitiator>;
   items?: Optional<readonly JobItemInput[]>;
@@ -46,7 +46,15 @@ export interface KeptInput extends CreateJobInput {
   readonly application: KeptApplication | null;
 }
 
-const optionalIds = ['experimentId', 'applicationId', 'modelId', 'startModelVersionId', 'datasetId', 'datasetVersionId'] as const;
+const optionalIds = [
+  'experimentId',
+  'applicationId',
+  'modelId',
+  'startModelId',
+  'startModelVersionId',
+  'datasetId',
+  'datasetVersionId',
+] as const;
 
 /** The input without blank ids: they are empty fields of a form. */
 export function withoutBlankIds(input: CreateJobInput): CreateJobInput {
@@ -87,6 +95,7 @@ export const judgeJob = (
 export function checkJob(domain: Domain, { application, ...input }: KeptInput, judgement: Judgement): CheckedJob {
   const checks = new Checks(domain);
   checkJobFields(checks, input);
+  checkStart(checks, input);
   checks.container(['container'], input.container);
   checks.steps(['steps'], input.steps);
   checkCode(checks, input.code);

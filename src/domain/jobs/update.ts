@@ -15,20 +15,24 @@ import { differingPaths, once } from '../core/idempotency.ts';
 import { type JobTransition, jobStatusesThatAllow, nextJobStatus } from '../core/lifecycle.ts';
 import { NotFound, wrongState } from '../core/refusals.ts';
 import { later, moveJob, setJobFields } from '../core/transitions.ts';
-import type { Label } from '../core/vocabulary.ts';
+import type { JobType, Label } from '../core/vocabulary.ts';
 import { removeFiles } from '../files/fragments.ts';
 import { makeSteps } from '../steps/planning.ts';
+import { applicationFor, readApplication } from './applications.ts';
 import { withdrawResult } from './experiments.ts';
 import { type ChangedJobFields, changedJobFields, checkJobFields, touchesConfiguration } from './fields.ts';
-import { keptInputOf, readKeptInput } from './input.ts';
+import { type KeptApplication, keptInputOf, readKeptInput } from './input.ts';
 import { type CheckedItem, checkItems, type JobItemInput } from './items.ts';
 import { checkSettings, type Judgement, judgeSettings, withJudgement } from './settings.ts';
+import { checkStart, type NamedStart, namesStart, startOf } from './start.ts';
 
-export interface UpdateJobInput extends ChangedJobFields {
+export interface UpdateJobInput extends ChangedJobFields, NamedStart {
   jobId: string;
   expectedUpdatedAt?: Optional<Date>;
   items?: Optional<readonly JobItemInput[]>;
   settings?: Optional<Record<string, unknown>>;
+  type?: Optional<JobType>;
+  applicationId?: Optional<string>;
 }
 
 /**
@@ -39,8 +43,12 @@ export async function updateJob(domain: Domain, principal: Principal, input: Upd
   requireRight(principal, 'updateJob');
   // A key of the job itself may not change its priority.
   if (input.priority != null) requireRight(principal, 'setPriority');
+  // Nor its start model: it could read the models of other jobs.
+  if (isRedirected(input)) requireRight(principal, 'createJob');
   const ask = async () => {
-    const application = input.settings && (await readKeptInput(domain, principal, input.jobId))?.application;
+    const application =
+      (await readApplication(domain, principal, input.applicationId || null)) ??
+      (input.settings && (await readKeptInput(domain, principal, input.jobId))?.application);
     return judgeSettings(domain, input.settings, null, application?.settingsSchema);
   };
   return withJudgement(ask, (judgement) =>
@@ -52,11 +60,15 @@ export async function updateJob(domain: Domain, principal: Principal, input: Upd
       if (input.expectedUpdatedAt && input.expectedUpdatedAt.getTime() !== job.updatedAt.getTime()) {
         throw wrongState.jobChanged(job);
       }
-      if (input.items || input.settings || touchesConfiguration(input)) requireTransition(job, 'reconfigure');
-      const { items, configured } = checkUpdate(domain, job, input, judgement);
+      const isReconfigured = input.items || input.settings || touchesConfiguration(input) || isRedirected(input);
+      if (isReconfigured) requireTransition(job, 'reconfigure');
+      const application = input.applicationId ? await applicationFor(change, principal, input.applicationId) : keptInputOf(job).application;
+      const { items, configured } = checkUpdate(domain, job, input, { application, judgement });
+      const redirected = await redirect(change, job, input, application);
       const given = changedJobFields(job, input);
-      const fields = { ...given, ...configured };
-      const changed = [...Object.keys(given), ...(configured.settings ? ['settings'] : []), ...(items ? ['items'] : [])];
+      const fields = { ...given, ...configured, ...redirected };
+      const named = Object.keys(fields).filter((name) => !derived.includes(name));
+      const changed = [...named, ...(items ? ['items'] : [])];
       if (changed.length === 0) return { job };
       const updated = { ...job, ...fields, updatedAt: later(change.now, job.updatedAt) };
       await setJobFields(change, job.id, { ...fields, updatedAt: updated.updatedAt });
@@ -71,17 +83,50 @@ export async function updateJob(domain: Domain, principal: Principal, input: Upd
   );
 }
 
-/** Checks the input against the rules of the application as it was when the job was created. */
+/** Columns that follow from others. */
+const derived: readonly string[] = ['settingsWarnings', 'settingsSources', 'startModelId', 'input'] satisfies (keyof JobRow)[];
+
+/** Whether it becomes a job of another type, application or start model. */
+const isRedirected = (input: UpdateJobInput): boolean => Boolean(input.type || input.applicationId) || namesStart(input);
+
+/** The columns of its type, application and start model that change, and its input for a retry. */
+async function redirect(change: Change, job: JobRow, input: UpdateJobInput, application: KeptApplication | null): Promise<Partial<JobRow>> {
+  if (!isRedirected(input)) return {};
+  const kept = keptInputOf(job);
+  const version = await startOf(change, job.projectId, input, application?.supportsContinualTraining ?? false);
+  const fields: Partial<JobRow> = {
+    ...(input.type && input.type !== job.type ? { type: input.type } : {}),
+    ...(input.applicationId && input.applicationId !== job.applicationId ? { applicationId: input.applicationId } : {}),
+    ...(version && version.id !== job.startModelVersionId ? { startModelVersionId: version.id, startModelId: version.fragmentId } : {}),
+  };
+  if (Object.keys(fields).length === 0) return {};
+  const again = {
+    ...kept,
+    ...{ type: input.type ?? kept.type, applicationId: input.applicationId || kept.applicationId, application },
+    ...(input.applicationId ? { items: input.items ?? null, settings: input.settings ?? null, settingsOverrides: null } : {}),
+    ...(version ? { startModelId: null, startModelVersionId: version.id } : {}),
+  };
+  return { ...fields, input: again as unknown as Record<string, unknown> }; // a plain object: kept as JSON
+}
+
+/**
+ * Checks the input against the rules of the application: a new one, or its own as it was when the
+ * job was created.
+ */
 function checkUpdate(
   domain: Domain,
   job: JobRow,
   input: UpdateJobInput,
-  judgement: Judgement,
+  { application, judgement }: { application: KeptApplication | null; judgement: Judgement },
 ): { items: CheckedItem[] | null; configured: Partial<JobRow> } {
   const checks = new Checks(domain);
   checkJobFields(checks, input);
-  const { application } = keptInputOf(job);
-  const items = input.items ? checkItems(checks, input.items, application) : null;
+  checkStart(checks, input);
+  if (job.isFederated && namesStart(input))
+    checks.refuse([input.startModelId ? 'startModelId' : 'startModelVersionId'], 'cannot be changed: its first round has one already.');
+  if (input.applicationId && application?.settingsSchema && !input.settings)
+    checks.refuse(['settings'], `must be given anew: ${application.name} has a schema for them.`);
+  const items = input.items || input.applicationId ? checkItems(checks, input.items, application) : null;
   const effective = input.settings ? checkSettings(checks, input.settings, null, application?.settingsSchema ?? null, judgement) : null;
   checks.done();
   if (!effective || differingPaths(effective.settings, job.settings).length === 0) return { items, configured: {} };

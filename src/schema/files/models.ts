@@ -1,6 +1,8 @@
 import { rightToRead } from '../../domain/access/operations.ts';
 import { may, requireRight, scopeOf, sees } from '../../domain/access/rights.ts';
+import { IdempotencyConflict, InvalidInput, NotFound } from '../../domain/core/refusals.ts';
 import { gone } from '../../domain/core/request-refusals.ts';
+import { createModel, createModelVersion } from '../../domain/jobs/models.ts';
 import type { ShownJob } from '../../store/queries/jobs.ts';
 import {
   countModels,
@@ -17,6 +19,7 @@ import { builder } from '../core/builder.ts';
 import { reads } from '../core/chosen-columns.ts';
 import { connect, defineConnection, emptyList, type List, pageArgs } from '../core/connections.ts';
 import { type Context, viewerOf } from '../core/context.ts';
+import { defineMutation } from '../core/errors.ts';
 import { byId, defineLoader } from '../core/loaders.ts';
 import { Node, readNodes } from '../core/node.ts';
 import { Fragment, Job, Model, ModelVersion, Project } from '../core/nouns.ts';
@@ -57,10 +60,10 @@ const VersionConnection = defineConnection('ModelVersion', ModelVersion, 'versio
 Model.implement({
   description:
     'A model with numbered versions. When a TRAINING job succeeds with a model, it adds a version to the model that it names, or ' +
-    'creates a new model.',
+    'creates a new model. Models that were made elsewhere are added by createModel and createModelVersion.',
   interfaces: [Node],
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'Its name: that of the job that created it. Not unique.' }),
+    name: t.exposeString('name', { description: 'Its name: that of the job that created it, or as given to createModel. Not unique.' }),
     project: t.field({
       type: Project,
       description: 'The project that owns it.',
@@ -72,7 +75,7 @@ Model.implement({
       args: pageArgs,
       resolve: ({ id }, args, context) => connect(args, versionsOf(context, id)),
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When its first version was created.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was created: by a job, with its first version.' }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When its newest version was created.' }),
   }),
 });
@@ -88,7 +91,7 @@ function versionsOf(context: Context, modelId: string): List<ShownModelVersion> 
 }
 
 ModelVersion.implement({
-  description: 'One version of a model: a file and the job that trained it. It outlives that job.',
+  description: 'One version of a model: a file and the job that trained it, if one did. It outlives that job.',
   interfaces: [Node],
   fields: (t) => ({
     number: t.exposeInt('number', { description: 'Its number within its model: 1, 2, 3 …' }),
@@ -101,7 +104,7 @@ ModelVersion.implement({
     job: t.field({
       type: Job,
       nullable: true,
-      description: 'The job that created it. Null: the job was deleted, or this key may not see it.',
+      description: 'The job that its file is of. Null: there is none, the job was deleted, or this key may not see it.',
       resolve: ({ jobId }, _, context, info) => shownJob(context, jobId, info),
     }),
     fragment: t.field({
@@ -118,7 +121,7 @@ ModelVersion.implement({
         return job ? newestMetrics(context, job.id) : [];
       },
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When its job succeeded.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was added: for that of a job, when the job succeeded.' }),
   }),
 });
 
@@ -233,3 +236,44 @@ builder.queryField('model', (t) =>
     resolve: (_, { id }, context) => modelById.load(context, id),
   }),
 );
+
+const idempotencyKey = 'Any text you choose. A repeated request with the same key and input creates nothing and returns the first result.';
+
+defineMutation('createModel', {
+  description: 'Creates a model without versions, for models that were made elsewhere. Add them with createModelVersion.',
+  input: builder.inputType('CreateModelInput', {
+    description: 'The model to create.',
+    fields: (t) => ({
+      projectId: t.id({ required: true, description: 'The project that owns it.' }),
+      name: t.string({ required: true, description: 'Its name: at most 200 characters.' }),
+      idempotencyKey: t.string({ description: idempotencyKey }),
+    }),
+  }),
+  payload: builder.objectRef<{ model: ModelRow }>('CreateModelPayload').implement({
+    description: 'The model was created.',
+    fields: (t) => ({ model: t.expose('model', { type: Model, description: 'The new model.' }) }),
+  }),
+  refusals: [NotFound, InvalidInput, IdempotencyConflict],
+  decide: createModel,
+});
+
+defineMutation('createModelVersion', {
+  description: 'Adds a file to a model as its newest version. Jobs can then start from it.',
+  input: builder.inputType('CreateModelVersionInput', {
+    description: 'The file to add.',
+    fields: (t) => ({
+      modelId: t.id({ required: true, description: 'The model that gets a version.' }),
+      fragmentId: t.id({
+        required: true,
+        description: 'A READY fragment of type MODEL in the project of the model. It can no longer be deleted.',
+      }),
+      idempotencyKey: t.string({ description: idempotencyKey }),
+    }),
+  }),
+  payload: builder.objectRef<{ version: ShownModelVersion }>('CreateModelVersionPayload').implement({
+    description: 'The version was created.',
+    fields: (t) => ({ version: t.expose('version', { type: ModelVersion, description: 'The new version.' }) }),
+  }),
+  refusals: [NotFound, InvalidInput, IdempotencyConflict],
+  decide: createModelVersion,
+});

@@ -6,6 +6,7 @@ import type { ShownJob } from '../../store/queries/jobs.ts';
 import type { ShownStep } from '../../store/queries/steps.ts';
 import type { FragmentRow } from '../../store/schema/tables.ts';
 import { builder } from '../core/builder.ts';
+import { JobType } from '../core/enums.ts';
 import { defineMutation } from '../core/errors.ts';
 import { Fragment, Job, Step } from '../core/nouns.ts';
 import { SOME } from '../core/sizes.ts';
@@ -14,7 +15,8 @@ import { JobItemInput } from './items.ts';
 import { StepInput } from './templates.ts';
 
 defineMutation('updateJob', {
-  description: "Changes a job's own fields. Items, settings and dataset can be changed only until the first step is claimed.",
+  description:
+    "Changes a job's own fields. What it runs with (its items, settings, dataset, type, application and start model) can be changed only until the first step is claimed.",
   input: builder.inputType('UpdateJobInput', {
     description: 'The changes. A field that is left out or null stays unchanged.',
     fields: (t) => ({
@@ -26,6 +28,20 @@ defineMutation('updateJob', {
       }),
       items: t.field({ type: [JobItemInput], description: 'Replaces all its items. Only before its first step is claimed.' }),
       settings: t.field({ type: 'JSONObject', description: 'Replaces its settings. Only before its first step is claimed.' }),
+      type: t.field({ type: JobType, description: 'Its purpose. Only before its first step is claimed.' }),
+      applicationId: t.id({
+        description:
+          'Another application. Its items are then `items` and the defaults of that application; `settings` have to be given where ' +
+          'it has a schema for them. What its steps run stays. Only before its first step is claimed.',
+      }),
+      startModelId: t.id({
+        description:
+          'Another model of its project, whose newest version it starts from, as in createJob. Not in a federated job. Only before ' +
+          'its first step is claimed.',
+      }),
+      startModelVersionId: t.id({
+        description: 'Another model version to start from, as in createJob. Not in a federated job. Only before its first step is claimed.',
+      }),
     }),
   }),
   payload: builder.objectRef<{ job: ShownJob }>('UpdateJobPayload').implement({

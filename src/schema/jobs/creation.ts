@@ -87,6 +87,11 @@ defineMutation('createJob', {
           'For a TRAINING job: the model of its project that gets a new version when the job succeeds. Default: a new model, named ' +
           'after the job.',
       }),
+      startModelId: t.id({
+        description:
+          'A model of its project, whose newest version it starts from. Its application must support continual training. Cannot be ' +
+          'combined with `startModelVersionId`.',
+      }),
       startModelVersionId: t.id({
         description: 'The model version that it starts from. Its application must support continual training.',
       }),

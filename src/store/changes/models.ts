@@ -33,6 +33,17 @@ export const modelVersionById = statement('model version by id', (db, t, $: Plac
     .where(eq(t.modelVersions.id, $('id'))),
 );
 
+/** With the model's id. */
+export const newestVersionOfModel = statement('newest version of model', (db, t, $: Placeholder<{ id: string }>) =>
+  db
+    .select({ version: t.modelVersions, projectId: t.models.projectId })
+    .from(t.modelVersions)
+    .innerJoin(t.models, eq(t.models.id, t.modelVersions.modelId))
+    .where(eq(t.modelVersions.modelId, $('id')))
+    .orderBy(desc(t.modelVersions.number))
+    .limit(1),
+);
+
 /** The newest model of a job that is uploaded completely. */
 export const newestModelOfJob = statement(
   'newest model of job',

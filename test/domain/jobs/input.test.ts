@@ -128,7 +128,15 @@ describeOnGround('Input', (on) => {
 
   test('with blank ids is the same as without them, also for its idempotency key', async () => {
     const { seed } = on();
-    const blank = ['experimentId', 'applicationId', 'modelId', 'startModelVersionId', 'datasetId', 'datasetVersionId'] as const;
+    const blank = [
+      'experimentId',
+      'applicationId',
+      'modelId',
+      'startModelId',
+      'startModelVersionId',
+      'datasetId',
+      'datasetVersionId',
+    ] as const;
     const steps = [{ name: 'a', pinnedDeviceId: '' }];
     const { job } = await create({ ...Object.fromEntries(blank.map((field) => [field, ''])), steps, idempotencyKey: 'form' });
     expect(blank.map((field) => job[field])).toEqual(blank.map(() => null));

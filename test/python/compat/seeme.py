@@ -74,6 +74,11 @@ my_job.status_message = "Soon"
 my_job.dataset_id = "another"
 my_job = client.update_job(my_job)
 assert [my_job.items[1].value, my_job.status_message, my_job.dataset_id] == ["vit", "Soon", "another"]
+my_job.application_id = application("Cats and dogs, again")
+my_job.job_type = JobType.VALIDATION
+my_job = client.update_job(my_job)
+assert (my_job.application_id != waiting, my_job.job_type) == (True, JobType.VALIDATION)
+assert [each.value for each in my_job.items] == ["224", "vit", "50"]
 my_job.status = JobStatus.FINISHED
 try:
     client.update_job(my_job)
@@ -101,3 +106,19 @@ done = client.get_job(job.id)
 assert (done.status, done.agent_name) == (JobStatus.FINISHED, "agent")
 assert done.model_id.startswith("model_") and done.model_version_id.startswith("mver_"), done
 assert [each.value for each in done.items] == ["224", "resnet18", "32"]
+
+# Jobs that go on from it: by its version, by its model, and by an update.
+by_version = Job(name="On", application_id=waiting, items=items, start_model_version_id=done.model_version_id)
+by_model = Job(name="On", application_id=waiting, items=items, start_model_id=done.model_id)
+later = client.create_job(Job(name="Later on", application_id=waiting, items=items))
+later.start_model_id = done.model_id
+for job in (client.create_job(by_version), client.create_job(by_model), client.update_job(later)):
+    assert job.start_model_id == done.model_id, job
+    assert job.start_model_version_id == done.model_version_id, job
+job.start_model_version_id = job.start_model_id = ""
+try:
+    client.update_job(job)
+except ValueError as error:
+    assert "cannot be left blank" in str(error)
+else:
+    raise AssertionError("It was left blank.")

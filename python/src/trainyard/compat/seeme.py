@@ -162,6 +162,8 @@ CHANGEABLE = {
     "start_model_version_id": "startModelVersionId",
 }
 """What update_job can change, besides type and items, by its name in the API."""
+LASTING = ("application_id", "start_model_id", "start_model_version_id")
+"""What a job cannot do without any more, once it has it."""
 
 
 class Client:
@@ -230,12 +232,16 @@ class Client:
                 given["items"] = [_item_input(item) for item in job.items]
             elif name == "job_type":
                 given["type"] = job.job_type.name
+            elif name in LASTING and not value:
+                raise ValueError(f"{name} cannot be left blank by update_job: choose another one.")
             elif name in CHANGEABLE:
                 given[CHANGEABLE[name]] = value
             else:
                 raise ValueError(f"{name} cannot be changed by update_job: it is {value!r}.")
         if "startModelVersionId" in given:
             given.pop("startModelId", None)  # The model of that version.
+        if "applicationId" in given:
+            given["items"] = [_item_input(item) for item in job.items]
         return _read_job(self._gateway.request(ops.SEEME_UPDATE, {"input": given})["job"])
 
     def delete_job(self, job_id: str) -> None:
