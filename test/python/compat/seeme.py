@@ -122,3 +122,8 @@ except ValueError as error:
     assert "cannot be left blank" in str(error)
 else:
     raise AssertionError("It was left blank.")
+
+# No other document's machine is to run them.
+for job in client.get_jobs(application_id=waiting):
+    client.delete_job(job.id)
+assert client.get_jobs(application_id=waiting) == []
