@@ -282,34 +282,6 @@ describeOnEachStore('An application', (open) => {
       });
       expect(moved.job).toMatchObject({ applicationId: can.id, type: 'VALIDATION', startModelVersionId });
     });
-
-    test('items to a job that becomes one of it while it waits, and not later', async () => {
-      const settingsSchema = { type: 'object', properties: { rate: { type: 'number', default: 0.1 } } };
-      const from = await add({ itemDefinitions: [{ name: 'old', valueType: 'TEXT', defaultValue: 'x' }] });
-      const to = await add({ itemDefinitions: classifier, settingsSchema });
-      const { job } = await seed.createJob(1, { applicationId: from.id });
-      const become = (input: object) => updateJob(seed.domain, admin, { jobId: job.id, applicationId: to.id, ...input });
-      const items = [{ name: 'image_size', value: '64' }];
-      expect(await issuesOf(become({ items: [{ name: 'old', value: 'y' }], settings: {} }))).toEqual(
-        expect.arrayContaining([expect.stringMatching(/^items\.0\.name: is not an item of /)]),
-      );
-      expect(await issuesOf(become({ items }))).toEqual([`settings: must be given anew: ${to.name} has a schema for them.`]);
-      await expect(become({ applicationId: 'app_00000000000000000000000000' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
-      const { job: updated } = await become({ items, settings: {} });
-      expect(updated).toMatchObject({ applicationId: to.id, settings: { rate: 0.1 } });
-      expect(await itemsOf(job.id)).toEqual([
-        'image_size = 64 (INT, GIVEN)',
-        'arch = resnet34 (MULTI, DEFAULT)',
-        'rate = 0.1 (FLOAT, DEFAULT)',
-      ]);
-      // From now on, its rules hold.
-      expect(await issuesOf(updateJob(seed.domain, admin, { jobId: job.id, settings: { rate: 'fast' } }))).toEqual([
-        expect.stringMatching(/^settings\.rate: /),
-      ]);
-      await seed.claim(updated);
-      await expect(become({ items, settings: {} })).rejects.toMatchObject({ code: 'INVALID_STATE', status: 'RUNNING' });
-      await expect(updateJob(seed.domain, admin, { jobId: job.id, type: 'CONVERSION' })).rejects.toMatchObject({ code: 'INVALID_STATE' });
-    });
   });
 
   test('that does not exist is not found', async () => {
