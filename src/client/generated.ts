@@ -323,6 +323,8 @@ export type CreateJobInput = {
   readonly settings?: Record<string, unknown> | null | undefined;
   /** Single settings that override `settings`, applied in order. */
   readonly settingsOverrides?: ReadonlyArray<SettingOverrideInput> | null | undefined;
+  /** A model of its project, whose newest version it starts from. Its application must support continual training. Cannot be combined with `startModelVersionId`. */
+  readonly startModelId?: string | null | undefined;
   /** The model version that it starts from. Its application must support continual training. */
   readonly startModelVersionId?: string | null | undefined;
   /** Its steps, in order. Default: one step named Run. */

@@ -228,6 +228,8 @@ export type CreateJobInput = {
   readonly settings?: Record<string, unknown> | null | undefined;
   /** Single settings that override `settings`, applied in order. */
   readonly settingsOverrides?: ReadonlyArray<SettingOverrideInput> | null | undefined;
+  /** A model of its project, whose newest version it starts from. Its application must support continual training. Cannot be combined with `startModelVersionId`. */
+  readonly startModelId?: string | null | undefined;
   /** The model version that it starts from. Its application must support continual training. */
   readonly startModelVersionId?: string | null | undefined;
   /** Its steps, in order. Default: one step named Run. */
@@ -868,6 +870,8 @@ export type UpdateDeviceInput = {
 
 /** The changes. A field that is left out or null stays unchanged. */
 export type UpdateJobInput = {
+  /** Another application. Its items are then `items` and the defaults of that application; `settings` have to be given where it has a schema for them. What its steps run stays. Only before its first step is claimed. */
+  readonly applicationId?: string | null | undefined;
   /** The dataset that it uses. Only before its first step is claimed. */
   readonly datasetId?: string | null | undefined;
   /** The version of that dataset. Only before its first step is claimed. */
@@ -888,8 +892,14 @@ export type UpdateJobInput = {
   readonly priority?: number | null | undefined;
   /** Replaces its settings. Only before its first step is claimed. */
   readonly settings?: Record<string, unknown> | null | undefined;
+  /** Another model of its project, whose newest version it starts from, as in createJob. Not in a federated job. Only before its first step is claimed. */
+  readonly startModelId?: string | null | undefined;
+  /** Another model version to start from, as in createJob. Not in a federated job. Only before its first step is claimed. */
+  readonly startModelVersionId?: string | null | undefined;
   /** What it is doing, for people. */
   readonly statusMessage?: string | null | undefined;
+  /** Its purpose. Only before its first step is claimed. */
+  readonly type?: JobType | null | undefined;
 };
 
 /** The changes. A field that is left out or null stays unchanged. */

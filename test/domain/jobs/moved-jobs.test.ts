@@ -1,7 +1,11 @@
 /** A job that becomes one of another application while it waits. */
 import { eq } from 'drizzle-orm';
 import { beforeAll, expect, test } from 'vitest';
+import { completeStep } from '../../../src/domain/claims/outcomes.ts';
+import { createFragment } from '../../../src/domain/files/fragments.ts';
 import { type CreateApplicationInput, createApplication, type ItemDefinitionInput } from '../../../src/domain/jobs/applications.ts';
+import { cancelJob } from '../../../src/domain/jobs/cancellation.ts';
+import { retryJob } from '../../../src/domain/jobs/creation.ts';
 import { updateJob } from '../../../src/domain/jobs/update.ts';
 import { describeOnEachStore } from '../../support/databases.ts';
 import { admin, plantSeed, type Seed } from '../../support/seed.ts';
@@ -60,5 +64,61 @@ describeOnEachStore('An application that a job is moved to', (open) => {
     await seed.claim(updated);
     await expect(become({ items, settings: {} })).rejects.toMatchObject({ code: 'INVALID_STATE', status: 'RUNNING' });
     await expect(updateJob(seed.domain, admin, { jobId: job.id, type: 'CONVERSION' })).rejects.toMatchObject({ code: 'INVALID_STATE' });
+  });
+
+  test('lets it start from a model version or the newest of a model, if it supports that', async () => {
+    const training = await seed.createJob(1);
+    const { lease } = await seed.claim(training);
+    const model = {
+      jobId: training.job.id,
+      filename: 'model.safetensors',
+      type: 'MODEL',
+      text: 'weights',
+      leaseToken: lease.token,
+    } as const;
+    const { fragment } = await createFragment(seed.domain, admin, model);
+    await completeStep(seed.domain, admin, { leaseToken: lease.token });
+    const { modelVersionId: startModelVersionId } = await seed.readJob(training.job.id);
+    expect(startModelVersionId).not.toBeNull();
+
+    const refusal = ['startModelVersionId: needs an application that supports continual training (supportsContinualTraining).'];
+    expect(await issuesOf(seed.createJob(1, { startModelVersionId }))).toEqual(refusal);
+    const cannot = await add();
+    expect(await issuesOf(seed.createJob(1, { startModelVersionId, applicationId: cannot.id }))).toEqual(refusal);
+    const can = await add({ supportsContinualTraining: true });
+    const { job } = await seed.createJob(1, { startModelVersionId, applicationId: can.id });
+    expect(job).toMatchObject({ applicationId: can.id, startModelVersionId, startModelId: fragment.id });
+
+    // Of a model, the newest version.
+    const { modelId: startModelId } = await seed.readJob(training.job.id);
+    const newest = await seed.createJob(1, { startModelId, applicationId: can.id });
+    expect(newest.job).toMatchObject({ startModelVersionId, startModelId: fragment.id });
+    expect(await issuesOf(seed.createJob(1, { startModelId, startModelVersionId, applicationId: can.id }))).toEqual([
+      'startModelId: must not be given together with startModelVersionId.',
+    ]);
+    expect(await issuesOf(seed.createJob(1, { startModelId: fragment.id, applicationId: can.id }))).toEqual([
+      `startModelId: There is no model ${fragment.id} with a version in the project.`,
+    ]);
+    expect(await issuesOf(seed.createJob(1, { startModelId }))).toEqual([
+      'startModelId: needs an application that supports continual training (supportsContinualTraining).',
+    ]);
+
+    // A job that waits can be given another one, and keeps it when it is tried again.
+    const { job: waiting } = await seed.createJob(1, { applicationId: can.id });
+    const updated = await updateJob(seed.domain, admin, { jobId: waiting.id, startModelId });
+    expect(updated.job).toMatchObject({ startModelVersionId, startModelId: fragment.id });
+    expect((await seed.readEvents(waiting.id)).at(-1)).toMatchObject({ type: 'JOB_UPDATED', details: ['startModelVersionId'] });
+    await cancelJob(seed.domain, admin, { jobId: waiting.id, cancelTimeoutSeconds: 0 });
+    expect((await retryJob(seed.domain, admin, { jobId: waiting.id })).job).toMatchObject({ startModelVersionId });
+    const { job: unable } = await seed.createJob(1, { applicationId: cannot.id });
+    expect(await issuesOf(updateJob(seed.domain, admin, { jobId: unable.id, startModelVersionId }))).toEqual(refusal);
+    // Both at once.
+    const moved = await updateJob(seed.domain, admin, {
+      jobId: unable.id,
+      startModelVersionId,
+      applicationId: can.id,
+      type: 'VALIDATION',
+    });
+    expect(moved.job).toMatchObject({ applicationId: can.id, type: 'VALIDATION', startModelVersionId });
   });
 });
