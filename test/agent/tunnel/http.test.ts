@@ -162,7 +162,7 @@ describe('The HTTP port of a running step', () => {
     const html = { accept: 'text/html' };
     const console = await fetch(station.gateway.url + pathOf(jobId), { headers: html, redirect: 'manual' });
     expect([console.status, console.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
-    const link = (await openLink(station, jobId)).replace(/.\/$/, (end) => `${end.startsWith('A') ? 'B' : 'A'}/`);
+    const link = (await openLink(station, jobId)).replace(/\.(.)/, (_, first) => (first === 'A' ? '.B' : '.A'));
     const ended = await fetch(station.gateway.url + link, { headers: html, redirect: 'manual' });
     expect([ended.status, ended.headers.get('location')]).toEqual([302, pathOf(jobId, '')]);
     expect(await codeOf(await fetch(station.gateway.url + link))).toMatchObject({ http: 401 });
