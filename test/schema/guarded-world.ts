@@ -96,13 +96,16 @@ export async function guardWorld(seed: Seed): Promise<GuardedWorld> {
   await training.handIn(siblingClaim, sibling.job, 'model');
   await completeStep(domain, admin, { leaseToken: siblingClaim.lease.token });
 
+  const archive = { projectId: project.id, filename: 'code.tar', type: 'DATA', text: 'code' } as const;
+  const { fragment: code } = await createFragment(domain, admin, archive);
   const own = await seed.createJob(
     [
       { name: 'S', container: container('own') },
-      { name: 'T', pinnedDeviceId: device.device.id },
+      { name: 'T', pinnedDeviceId: device.device.id, inputs: [{ stepNumber: 0, filename: 'model.safetensors' }] },
     ],
     {
       name: 'Own',
+      code: { archive: { fragmentId: code.id, commit: 'a'.repeat(40), branch: 'main', isDirty: true } },
       applicationId: application.id,
       experimentId: experiment.id,
       labels: [{ key: 'a', value: 'b' }],

@@ -173,7 +173,7 @@ describe('Every field of every type', () => {
       for (const coordinate of met.keys()) reached.add(coordinate);
     }
     // The walk does not reach the payloads of mutations, the frames of subscriptions, and refusals.
-    const isAnswer = /^(\w+(Payload|Error|Frame)|InputIssue|Claim|Lease|SecretVariable|IgnoredMetric)\./;
+    const isAnswer = /^(\w+(Payload|Error|Frame)|InputIssue|Claim|Lease|SecretVariable|StepSession|IgnoredMetric)\./;
     const isLeafOf = (coordinate: string) => {
       const [typeName = '', name = ''] = coordinate.split('.');
       const field = fieldsOf(schema.getType(typeName) as GraphQLNamedType).find((each) => each.name === name); // the table holds only existing fields
