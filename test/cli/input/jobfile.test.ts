@@ -270,7 +270,7 @@ describe('a job file is refused by line and column', () => {
     ['step: []', '2:1: there is no field "step". Did you mean "steps"?'],
     ['runTimoutSeconds: 3', '2:1: there is no field "runTimoutSeconds". Did you mean "runTimeoutSeconds"?'],
     ['container: {imge: a}', '2:13: container: there is no field "imge". Did you mean "image"?'],
-    ['frobnicate: 1', '2:1: there is no field "frobnicate". Known are applicationId, container,'],
+    ['frobnicate: 1', '2:1: there is no field "frobnicate". Known are applicationId, code, container,'],
   ])('for the unknown field of %j, with where it belongs or what was meant', async (line, message) => {
     expect(await refusal(`name: a\n${line}\n`)).toContain(`job.yaml:${message}`);
   });
