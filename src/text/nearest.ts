@@ -9,8 +9,8 @@ function nearest(given: string, words: Iterable<string>): string | undefined {
     const known = fold(word);
     const most = Math.max(1, Math.floor(Math.max(known.length, typed.length) / 3));
     const isBeginning = typed.length > 2 && known.startsWith(typed);
-    const distance = isBeginning ? most : distanceOf(typed, known);
-    if (distance <= most && (best === undefined || distance < best.distance)) best = { word, distance };
+    const distance = distanceOf(typed, known);
+    if ((isBeginning || distance <= most) && (best === undefined || distance < best.distance)) best = { word, distance };
   }
   return best?.word;
 }

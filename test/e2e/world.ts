@@ -75,11 +75,11 @@ export async function buildWorld(gateway: Target): Promise<World> {
     const made = await make('claimStep', `jobId: "${jobId}", stepNumber: 0`, 'step { id } lease { token }');
     return { step: idOf(made, 'step'), token: (made.lease as unknown as { token: string }).token }; // as asked for
   };
-  const makeFile = async (scope: string, text: string | null) =>
+  const makeFile = async (scope: string, text: string | null, type = 'DATA') =>
     idOf(
       await make(
         'createFragment',
-        `${scope}, filename: "f${text === null ? '.part' : ''}", type: DATA ${text === null ? '' : `, text: "${text}"`}`,
+        `${scope}, filename: "f${text === null ? '.part' : ''}", type: ${type} ${text === null ? '' : `, text: "${text}"`}`,
         'fragment { id }',
       ),
       'fragment',
@@ -125,7 +125,7 @@ export async function buildWorld(gateway: Target): Promise<World> {
     experiment: await makeExperiment(project),
     model: await makeModel(project),
     application: idOf(application, 'application'),
-    file: await makeFile(`jobId: "${own.id}"`, 'x'),
+    file: await makeFile(`jobId: "${own.id}"`, 'x', 'MODEL'),
     siblingFile: await makeFile(`jobId: "${sibling.id}"`, 'x'),
     projectFile: await makeFile(`projectId: "${project}"`, 'x'),
     pendingFile: await makeFile(`jobId: "${own.id}"`, null),
@@ -140,7 +140,7 @@ export async function buildWorld(gateway: Target): Promise<World> {
       idleDevice: (await makeDevice(foreignProject, 'idle')).id,
       experiment: await makeExperiment(foreignProject),
       model: await makeModel(foreignProject),
-      file: await makeFile(`jobId: "${foreignJob.id}"`, 'x'),
+      file: await makeFile(`jobId: "${foreignJob.id}"`, 'x', 'MODEL'),
     },
     adminKeyId: admin.apiKeyId,
     keys: {

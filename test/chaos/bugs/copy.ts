@@ -7,7 +7,16 @@ import type { Bug } from './bugs.ts';
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** The files of a checkout that a gateway reads, and what builds them. */
-const parts = ['src', 'drizzle', 'scripts/build.ts', 'scripts/console.ts', 'package.json', 'tsconfig.json'];
+const parts = [
+  'src',
+  'drizzle',
+  'scripts/build.ts',
+  'scripts/console.ts',
+  'scripts/python-wheel.ts',
+  'python',
+  'package.json',
+  'tsconfig.json',
+];
 
 /**
  * Makes the folder. Throws if the bug's anchor is missing: the bug must be rewritten, and does not
